@@ -1,0 +1,1 @@
+"""The things: Pulumi programs and the one place that drives the engine."""

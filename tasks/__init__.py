@@ -1,0 +1,1 @@
+"""The verbs: short tasks that observe or change one outside system each."""

@@ -1,0 +1,1 @@
+"""What runs inside a pod. It knows nothing of what runs around it."""
