@@ -1,0 +1,80 @@
+"""One real binary as a process: its log is a file, its failure one sentence, its end nobody's to remember."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from rehearsal.bound import bound
+from rehearsal.errors import StageError
+
+_LAST_LINES = 5
+_POLL_SECONDS = 0.03
+
+
+class Child:
+    """A running program. Start it from a thread that lives as long as the stage: it dies with that thread."""
+
+    def __init__(self, name: str, argv: Sequence[str | Path], *, log: Path, environment: Mapping[str, str]) -> None:
+        self.name = name
+        self.log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                bound([str(word) for word in argv]),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(environment),
+                cwd=log.parent,
+                process_group=0,  # Ctrl-C is for who started the stage; it ends its children in order
+                umask=0o077,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def ended(self) -> str | None:
+        """Why it is not running any more, with the last lines of its log; None while it runs."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        return f"{self.name} ended with code {code}; its last words: {self._last_words()}"
+
+    def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
+        """Return as soon as it is ready; StageError when it ends before that, or takes longer."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if (why := self.ended()) is not None:
+                raise StageError(why)
+            if time.monotonic() > deadline:
+                raise StageError(f"{self.name} is not ready after {seconds:.0f} s; its last words: {self._last_words()}")
+            time.sleep(_POLL_SECONDS)
+
+    def stop(self, *, grace: float = 2.0) -> None:
+        """Ask it to end, and end it when it does not within the grace."""
+        self.ask_to_stop()
+        try:
+            self._process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def ask_to_stop(self) -> None:
+        """Ask it to end, without waiting."""
+        if self._process.poll() is None:
+            self._process.terminate()
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return " | ".join(line.strip() for line in lines[-_LAST_LINES:]) or "(none)"
+
+
+def stop_all(children: Iterable[Child], *, grace: float = 2.0) -> None:
+    """End several that do not need each other: all are asked before the first is waited for."""
+    asked = list(children)
+    for child in asked:
+        child.ask_to_stop()
+    for child in asked:
+        child.stop(grace=grace)

@@ -1,0 +1,5 @@
+"""What a stage can stumble over, said to the person who opened it."""
+
+
+class StageError(Exception):
+    """The World cannot be opened or kept: one sentence that says what to do about it."""
