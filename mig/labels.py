@@ -10,6 +10,9 @@ MIG_CONFIG = "nvidia.com/mig.config"
 MIG_CONFIG_STATE = "nvidia.com/mig.config.state"
 """How far MIG Manager is: absent, `pending`, `rebooting`, `success` or `failed`."""
 
+MIG_MANAGER = "app=nvidia-mig-manager"
+"""Selector of MIG Manager's pods, in the operator's namespace."""
+
 MIG_STRATEGY = "nvidia.com/mig.strategy"
 MIG_CAPABLE = "nvidia.com/mig.capable"
 GPU_PRESENT = "nvidia.com/gpu.present"

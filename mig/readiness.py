@@ -1,7 +1,10 @@
-"""Readiness: when a node really is cut as planned, judged from what is observed; no single label is trusted."""
+"""Readiness: what is observed of GPU nodes, what they shall become, and what they offer once cut as planned."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from mig import labels
+from mig.layout import NodeLayout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +67,24 @@ class ReadySlices:
 
     nodes: tuple[ReadyNode, ...]
     devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What one node shall become."""
+
+    node: str
+    layout: NodeLayout
+
+
+def assign(nodes: Iterable[NodeSeen], layouts: Iterable[NodeLayout]) -> tuple[Wanted, ...]:
+    """Which node becomes what: a node that already carries a planned label keeps it, the others follow by name."""
+    free, left, wanted = sorted(nodes, key=lambda node: node.name), list(layouts), []
+    for node in tuple(free):
+        kept = next((a for a in left if a.config_name == node.labels.get(labels.MIG_CONFIG)), None)
+        if kept:
+            left.remove(kept)
+            free.remove(node)
+            wanted.append(Wanted(node=node.name, layout=kept))
+    wanted += [Wanted(node=node.name, layout=layout) for node, layout in zip(free, left, strict=True)]
+    return tuple(wanted)
