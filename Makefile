@@ -1,0 +1,39 @@
+# Everything a person or CI does here; `make` alone lists it.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+.venv/ready: requirements/uv.txt requirements/lock.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements/lock.txt requirements/uv.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+setup: .venv/ready  ## the environment, the real binaries, the data set (first time: about ten minutes, mostly Go)
+	$(BIN)/python -m rehearsal.binaries
+	$(BIN)/python -m tasks.dataset
+
+run: setup  ## rehearse the main job on this machine and end with its report
+	$(BIN)/mig run deployments/specs/rehearsal.yaml
+
+test: setup check  ## every check and every test
+	$(BIN)/python -m pytest
+
+check: .venv/ready  ## format, lint, types, floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup  ## the benchmarks, each a ratio taken in one run
+	$(BIN)/python -m bench
+
+lock:  ## resolve the dependencies anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header --all-extras --group dev pyproject.toml --output-file requirements/lock.txt
+
+.PHONY: help setup run test check bench lock

@@ -1,0 +1,152 @@
+"""
+The shell: `mig plan`, `mig run`, `mig teardown`, `mig world`, `mig doctor`.
+
+Answers go to standard output, everything else to standard error. Exit codes are those of the report: 0 succeeded,
+1 failed or cancelled, 2 refused, 3 no capacity, 4 something may still be billed.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+import yaml
+
+from mig.errors import Failed, Refused
+from mig.layout import mig_parted
+from mig.plan import Plan, draw, summary
+from mig.spec import RunSpec, check, read, with_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+world = typer.Typer(no_args_is_help=True, help="The World of a rehearsal: its simulated cloud and its real servers.")
+app.add_typer(world, name="world")
+
+SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="The request, a YAML file.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="Change one field of the request.")]
+WorldFile = Annotated[Path, typer.Argument(metavar="FILE", envvar="MIG_WORLD", help="The World's private file.")]
+
+
+@app.command()
+def plan(
+    spec_file: SpecFile,
+    settings: Settings = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The plan as the report has it.")] = False,
+    as_mig_parted: Annotated[bool, typer.Option("--mig-parted", help="As nvidia-mig-parted reads it.")] = False,
+) -> None:
+    """Say what a request would create and cost, and create nothing."""
+    drawn = draw(_spec(spec_file, settings), "planned")
+    if as_json:
+        print(json.dumps(summary(drawn), indent=2))
+    elif as_mig_parted:
+        print(yaml.safe_dump(mig_parted(drawn.nodes), sort_keys=False), end="")
+    else:
+        print("\n".join(drawn.explanation))
+
+
+@app.command()
+def run(
+    spec_file: SpecFile,
+    settings: Settings = None,
+    keep: Annotated[bool, typer.Option(help="Leave nodes and World up afterwards, for a look.")] = False,
+) -> None:
+    """Carry out a request, from plan to teardown, and end with its report."""
+    spec = _spec(spec_file, settings)
+    _check_before_prefect(draw(spec, "planned"), spec)
+    _prefect_for_a_shell()
+    from flows.pipeline import carry_out  # Prefect reads its settings when it is imported
+
+    raise typer.Exit(carry_out(spec, keep=keep))
+
+
+@app.command()
+def teardown(run_id: Annotated[str, typer.Argument(metavar="RUN")]) -> None:
+    """End what a run left: its Jobs, its nodes, its stacks; and ask what still exists."""
+    _prefect_for_a_shell()
+    from flows.teardown import tear_down
+
+    raise typer.Exit(tear_down(run_id))
+
+
+@world.command("open")
+def world_open(time_scale: Annotated[float, typer.Option(min=1, max=600)] = 60) -> None:
+    """Open a World that stays until it is closed, and print the file that names it."""
+    _stage("open", "--time-scale", str(time_scale))
+
+
+@world.command("show")
+def world_show(file: WorldFile) -> None:
+    """What runs in a World, and what it would be billed for."""
+    _stage("show", str(file))
+
+
+@world.command("close")
+def world_close(file: WorldFile) -> None:
+    """End a World and everything in it."""
+    _stage("close", str(file))
+
+
+@app.command()
+def doctor() -> None:
+    """Check what a rehearsal needs on this machine: binaries, data set, a free port."""
+    from flows.doctor import findings
+
+    found = findings()
+    for finding in found:
+        print(f"{'ok ' if finding.well else 'BAD'}  {finding.what}: {finding.detail}")
+    raise typer.Exit(0 if all(finding.well for finding in found) else 1)
+
+
+def main() -> NoReturn:
+    """The entry point; what was refused or failed is one sentence."""
+    try:
+        app()
+    except Refused as error:
+        print(f"refused: {error}", file=sys.stderr)
+        sys.exit(2)
+    except Failed as error:
+        print(f"failed: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _spec(file: Path, settings: list[str] | None) -> RunSpec:
+    spec = read(with_settings(_mapping(file), settings or []))
+    check(spec)
+    return spec
+
+
+def _mapping(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused("SPEC", f"{file} cannot be read: {error}", accepted="a YAML file") from error
+    try:
+        mapping = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        first = str(error).replace("\n", " ")
+        raise Refused("SPEC", f"{file} is no YAML: {first}", accepted="a YAML mapping") from error
+    if not isinstance(mapping, dict):
+        raise Refused("SPEC", f"{file} holds no mapping", accepted="fields as in deployments/specs/rehearsal.yaml")
+    return mapping
+
+
+def _check_before_prefect(drawn: Plan, spec: RunSpec) -> None:
+    """Say what is about to happen, and refuse here what would be refused after a server's start."""
+    print("\n".join(drawn.explanation), file=sys.stderr)
+    if spec.target != "rehearsal":
+        raise Refused("target", f"{spec.target} is planned and priced, but cannot be run yet", accepted="rehearsal")
+
+
+def _prefect_for_a_shell() -> None:
+    """Settings for a run without a server: room for a slow start, our own lines, nothing sent anywhere."""
+    here = Path(__file__).parent
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_LOGGING_SETTINGS_PATH", str(here / "logging.yml"))
+
+
+def _stage(*words: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "rehearsal.world", *words], check=False)
+    raise typer.Exit(done.returncode)

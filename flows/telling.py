@@ -1,0 +1,75 @@
+"""
+The telling: what a run has told so far, stage by stage, and the report that comes of it, however far the run came.
+
+A stage's value is kept as it is returned; nothing is filled in later. What a stage means is none of its business.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import ParamSpec, TypeVar
+
+from prefect.states import Completed, Failed, State
+
+from mig.errors import NoCapacity, Permanent, Refused
+from mig.ledger import Phase
+from mig.report import RunReport, Story, compose
+from mig.spec import RunSpec
+from tasks.connect import Site
+from tasks.publish import publish
+
+P = ParamSpec("P")
+Value = TypeVar("Value")
+
+
+class Telling:
+    """One run's story while it is told."""
+
+    def __init__(self, spec: RunSpec, run_id: str) -> None:
+        self.spec = spec
+        self.run_id = run_id
+        self._told: list[object] = []
+        self._phases: list[Phase] = []
+        self._error: BaseException | None = None
+        self._report: RunReport | None = None
+
+    def tell(self, phase: str, stage: Callable[P, Value], *args: P.args, **kwargs: P.kwargs) -> Value:
+        """Run one stage, keep what it returns and how long it took, and hand its value on."""
+        started, begun = datetime.now(UTC), time.monotonic()
+        try:
+            value = stage(*args, **kwargs)
+        except BaseException as error:
+            self._error = self._error or error  # the first one is the one that is shown
+            raise
+        finally:
+            seconds = time.monotonic() - begun
+            self._phases.append(Phase(name=phase, started=started.isoformat(timespec="seconds"), seconds=seconds))
+        self._told.append(value)
+        return value
+
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """What ends the run on purpose ends here; what nobody foresaw goes on rising."""
+        try:
+            yield
+        except Permanent as error:
+            self._error = self._error or error
+
+    @contextmanager
+    def published(self, place: Site) -> Iterator[None]:
+        """Compose the report when everything else is over, and publish it, whatever happened."""
+        try:
+            yield
+        finally:
+            story = Story(spec=self.spec, run_id=self.run_id, told=tuple(self._told), phases=tuple(self._phases))
+            self._report = compose(story, error=self._error, simulated=place.simulated, scale=place.time_scale)
+            publish(place, self._report)
+
+    def state(self) -> State[RunReport]:
+        """The flow run's final state: named for what happened where that says more than Failed."""
+        error = self._error
+        if error is None:
+            return Completed(data=self._report)
+        name = {NoCapacity: "CapacityUnavailable", Refused: "Refused"}.get(type(error))
+        return Failed(name=name, message=str(error), data=self._report)

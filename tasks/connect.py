@@ -1,0 +1,171 @@
+"""
+Where a run takes place, and the clients to reach it. The only file that asks which target it is on.
+
+A `Site` is a value without secrets: it names where the secrets lie. Tasks take it and ask here for a client; what they
+do with one is the same on every target. A rehearsal's World is a process tree of its own, started as any other program
+would be; nothing of it is imported.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config import load_kube_config
+
+from infra.stacks import Backend
+from mig.errors import Failed, Refused
+from mig.spec import RunSpec
+from tasks.wait import PacedClock
+
+WORLD = "MIG_WORLD"
+"""Names the private file of a World that is open already; unset: a rehearsal opens one for itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a run takes place."""
+
+    target: str
+    address: str
+    """The private file with the environment a run needs to attach."""
+    region: str
+    bucket: str
+    """Where data sets and results lie."""
+    cluster: str
+    """EKS's name of the cluster."""
+    time_scale: float
+    """How much faster than the wall's the clock of cloud and nodes runs; 1 on a real cloud."""
+    simulated: tuple[str, ...]
+    """What is not real here, a sentence each; empty on a real cloud."""
+
+
+@contextmanager
+def site(spec: RunSpec, run_id: str, *, tell: Callable[[str], None], keep: bool = False) -> Iterator[Site]:
+    """
+    The place where this run happens, for as long as it does.
+
+    A rehearsal uses the World that `MIG_WORLD` names, or opens one and closes it at the end (unless `keep`). Raises
+    Refused for a target that cannot be run yet, Failed when the World does not open.
+    """
+    if spec.target != "rehearsal":
+        raise Refused("target", f"{spec.target} is planned and priced, but cannot be run yet", accepted="rehearsal")
+    given = os.environ.get(WORLD, "")
+    address = given or _open_world(spec.rehearsal.time_scale, None if keep else os.getpid(), tell)
+    try:
+        place = attach(address)
+        if place.time_scale != spec.rehearsal.time_scale:
+            scale = f"{place.time_scale:g}"
+            raise Refused("rehearsal.time_scale", f"the open World's clock runs at {scale}", accepted=scale)
+        _stage("enroll", address, told=_enrolment(spec, run_id))
+        yield place
+    finally:
+        if not given and not keep:
+            _stage("close", address)
+
+
+def attach(address: str) -> Site:
+    """The place that a World's private file describes. Raises Failed when it is not there any more."""
+    try:
+        world = json.loads(Path(address).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Failed("connect", f"no World at {address}: it was closed, or never opened") from error
+    environment = world["environment"]
+    return Site(
+        target="rehearsal",
+        address=address,
+        region=environment["AWS_REGION"],
+        bucket=environment["MIG_BUCKET"],
+        cluster=environment["MIG_CLUSTER"],
+        time_scale=world["time_scale"],
+        simulated=tuple(world["simulated"]),
+    )
+
+
+def clock(place: Site) -> PacedClock:
+    """The clock on which cloud and nodes take their time."""
+    return PacedClock(scale=place.time_scale)
+
+
+@lru_cache(maxsize=4)
+def kubernetes(place: Site) -> ApiClient:
+    """A client of the cluster's API server."""
+    configuration = Configuration()
+    load_kube_config(config_file=_environment(place)["KUBECONFIG"], client_configuration=configuration)
+    configuration.connection_pool_maxsize = 32
+    return ApiClient(configuration)
+
+
+@lru_cache(maxsize=16)
+def aws(place: Site, service: str) -> Any:
+    """
+    A boto3 client, which has no static type. Calls are tried once: a capacity refusal is an answer, and EC2 dresses it
+    as a server error that botocore would ask again.
+    """
+    environment = _environment(place)
+    endpoint = environment.get(f"AWS_ENDPOINT_URL_{service.upper()}") or environment.get("AWS_ENDPOINT_URL")
+    retries = {"total_max_attempts": 5 if service == "s3" else 1, "mode": "standard"}
+    return boto3.Session(
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=place.region,
+    ).client(
+        service,
+        endpoint_url=endpoint,
+        config=Config(retries=retries, s3={"addressing_style": "path"}, signature_version="s3v4" if service == "s3" else None),
+    )
+
+
+def backend(place: Site) -> Backend:
+    """Where Pulumi's engine, state and providers are."""
+    environment = _environment(place)
+    return Backend(
+        url=environment["PULUMI_BACKEND_URL"],
+        home=environment["PULUMI_HOME"],
+        passphrase=environment["PULUMI_CONFIG_PASSPHRASE"],
+        pulumi_root=environment["MIG_PULUMI_ROOT"],
+        environment={name: value for name, value in environment.items() if name.startswith(("AWS_", "PULUMI_"))},
+    )
+
+
+@lru_cache(maxsize=4)
+def _environment(place: Site) -> Mapping[str, str]:
+    environment: dict[str, str] = json.loads(Path(place.address).read_text(encoding="utf-8"))["environment"]
+    return environment
+
+
+def _enrolment(spec: RunSpec, run_id: str) -> str:
+    faults = [fault.model_dump() for fault in spec.rehearsal.faults]
+    return json.dumps({"run_id": run_id, "seed": spec.rehearsal.seed, "faults": faults, "release": spec.release})
+
+
+def _open_world(time_scale: float, owner: int | None, tell: Callable[[str], None]) -> str:
+    owned = [] if owner is None else ["--owner", str(owner)]
+    command = [sys.executable, "-m", "rehearsal.world", "open", "--time-scale", str(time_scale), *owned]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as opening:
+        assert opening.stdout is not None and opening.stderr is not None  # noqa: S101, PT018 (both are pipes, for mypy)
+        said = ""
+        for line in opening.stderr:
+            said = line.strip()
+            tell(said)
+        address = opening.stdout.read().strip()
+    if opening.returncode != 0:
+        raise Failed("connect", said or "the World did not open")
+    return address
+
+
+def _stage(verb: str, address: str, told: str = "") -> None:
+    """One short conversation with the stage, in its own process."""
+    command = [sys.executable, "-m", "rehearsal.world", verb, address]
+    done = subprocess.run(command, input=told, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed("connect", f"the World could not {verb}: {done.stderr.strip().splitlines()[-1:]}")

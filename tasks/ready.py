@@ -1,0 +1,67 @@
+"""Wait until a run's nodes are cut as planned, and restart what announces the wrong devices meanwhile."""
+
+from collections.abc import Iterable
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from mig import labels
+from mig.offer import GpuNodes
+from mig.plan import Plan
+from mig.readiness import NodeSeen, ReadySlices, assign
+from mig.release import RELEASES
+from mig.verdict import Settled, Verdict, Waiting
+from mig.watch import Watch
+from tasks import kube, observe
+from tasks.connect import Site, clock, kubernetes
+from tasks.progress import say
+from tasks.wait import Patience, until
+
+JOIN_MINUTES = 30
+"""From an instance's launch to its node: a p4d boots in about eight minutes (not measured here), a busy zone takes longer."""
+
+CUT_MINUTES = 60
+"""From node to slices: a first enabling reboots the node, and MIG Manager's own waits may take 25 minutes together."""
+
+EVERY_SECONDS = 5
+"""Between two looks: GFD, NFD and MIG Manager all work in rounds of many seconds."""
+
+
+@task(name="wait for the slices", cache_policy=NO_CACHE)
+def slices_ready(site: Site, plan: Plan, nodes: GpuNodes, release_name: str) -> ReadySlices:
+    """
+    Every slice of the plan, on nodes where MIG Manager, GFD and ResourceSlices agree.
+
+    Raises Failed, in phase `nodes` when they do not join, in phase `ready` when they do not become what was planned.
+    """
+    release = RELEASES[release_name]
+    time = clock(site)
+
+    def look() -> tuple[NodeSeen, ...]:
+        return observe.nodes(site, plan.run_id, release)
+
+    def joined(seen: tuple[NodeSeen, ...]) -> Verdict[tuple[NodeSeen, ...]]:
+        if len(seen) < nodes.expected:
+            return Waiting(f"{len(seen)} of {nodes.expected} nodes have joined the cluster (usually about 8 minutes)")
+        return Settled(seen)
+
+    def patience(phase: str, minutes: float) -> Patience:
+        return Patience(phase=phase, deadline=minutes * 60, every=EVERY_SECONDS, clock=time, tell=say)
+
+    there = until(look, joined, patience("nodes", JOIN_MINUTES))
+    watch = Watch.over(assign(there, plan.nodes), release, capacity=nodes.offer.market)
+
+    def judge(seen: tuple[NodeSeen, ...]) -> Verdict[ReadySlices]:
+        nonlocal watch
+        watch = watch.with_seen(seen, time.now())
+        _restart(site, watch.repairs)
+        return watch.verdict
+
+    return until(look, judge, patience("ready", CUT_MINUTES))
+
+
+def _restart(site: Site, pods: Iterable[str]) -> None:
+    """Delete plugin pods; their DaemonSet starts them anew, and they announce what they find then."""
+    for pod in pods:
+        say(f"restarting {pod}: it announces devices from before the change")
+        kube.delete(kubernetes(site), f"/api/v1/namespaces/{labels.DRA_NAMESPACE}/pods/{pod}")
