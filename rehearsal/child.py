@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from rehearsal import private
 from rehearsal.bound import bound
 from rehearsal.errors import StageError
 
@@ -18,7 +19,7 @@ class Child:
     def __init__(self, name: str, argv: Sequence[str | Path], *, log: Path, environment: Mapping[str, str]) -> None:
         self.name = name
         self.log = log
-        with log.open("wb") as output:
+        with private.create(log) as output:
             self._process = subprocess.Popen(
                 bound([str(word) for word in argv]),
                 stdin=subprocess.DEVNULL,
