@@ -1,6 +1,43 @@
 """The ledger: what a run set out to create and until when, written down before it is asked for; and what was released."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A run's word for one stack: whatever carries its tag may be taken away after `expires`, run or no run."""
+
+    run_id: str
+    stack: str
+    """The Pulumi stack whose resources it covers: `RUN-ATTEMPT`."""
+    expires: datetime
+    """With its time zone: UTC."""
+
+    def renewed(self, now: datetime, *, minutes: float) -> Self:
+        """The same lease, good for so many minutes from now."""
+        return type(self)(run_id=self.run_id, stack=self.stack, expires=now + timedelta(minutes=minutes))
+
+    def lapsed(self, now: datetime) -> bool:
+        """Whether the run no longer answers for it."""
+        return now >= self.expires
+
+    @property
+    def tag(self) -> str:
+        """As the tag of what it covers says it: ISO 8601, UTC, whole seconds."""
+        return self.expires.isoformat(timespec="seconds")
+
+    def to_json(self) -> str:
+        """As it is written down."""
+        return json.dumps({**asdict(self), "expires": self.tag})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote."""
+        said = json.loads(text)
+        return cls(run_id=said["run_id"], stack=said["stack"], expires=datetime.fromisoformat(said["expires"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

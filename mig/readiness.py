@@ -17,6 +17,8 @@ class DeviceSeen:
     uuid: str
     parent_uuid: str
     profile: str
+    memory_slices: tuple[int, ...] = ()
+    """Which memory slices of its GPU it covers, by its capacities `memorySlice<i>`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class Device:
     profile: str
     uuid: str
     parent_uuid: str
+    memory_slices: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

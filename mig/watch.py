@@ -161,7 +161,14 @@ def _ready(wanted: Wanted, node: NodeSeen, capacity: str) -> ReadyNode:
 def _devices(node: NodeSeen) -> tuple[Device, ...]:
     """The MIG devices that a node offers, GPU by GPU: the driver lists them in no order."""
     return tuple(
-        Device(name=d.name, node=node.name, profile=d.profile, uuid=d.uuid, parent_uuid=d.parent_uuid)
+        Device(
+            name=d.name,
+            node=node.name,
+            profile=d.profile,
+            uuid=d.uuid,
+            parent_uuid=d.parent_uuid,
+            memory_slices=d.memory_slices,
+        )
         for d in sorted(node.devices, key=lambda d: (d.parent_uuid, d.profile, d.name))
         if d.type == "mig"
     )
