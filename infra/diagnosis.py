@@ -1,0 +1,123 @@
+"""
+What the Pulumi engine says while it works, and what it means when it fails.
+
+The engine's exceptions carry one long text. What failed, and why, stands apart in its events: which resource, and the
+diagnostic that names it; AWS's code is read from there, and an unknown one stays unknown.
+"""
+
+import os
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pulumi.automation import EngineEvent, OpType
+from pulumi.automation.events import StepEventMetadata
+
+from mig.errors import Failed, PipelineError, Temporary
+
+THROTTLED = frozenset({
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "ServerException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "Unavailable",
+})  # fmt: skip
+"""AWS is busy or away: the same call may do later."""
+
+_DELAY = 15.0
+_AWS = re.compile(r"https response error StatusCode: \d+, RequestID: [^,]*, (?:api error )?(\w+): (.*)", re.DOTALL)
+_LOCK = re.compile(r"created by [^@\s]+@(\S+) \(pid (\d+)\)")
+_DOING = {
+    OpType.CREATE: "creating",
+    OpType.UPDATE: "updating",
+    OpType.DELETE: "deleting",
+    OpType.CREATE_REPLACEMENT: "replacing",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Listener:
+    """Hears one operation of the engine: tells the steps as they begin, and remembers what went wrong."""
+
+    phase: str
+    """Named in the error when it fails."""
+    tell: Callable[[str], None]
+    failed: list[StepEventMetadata] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+    """The first error of each resource, by URN; the engine's own under the empty name."""
+
+    def hear(self, event: EngineEvent) -> None:
+        """Take in one event; the engine's threads call this one by one."""
+        if step := event.resource_pre_event:
+            self._announce(step.metadata)
+        if (said := event.diagnostic_event) and said.severity == "error":
+            self.errors.setdefault(said.urn or "", said.message.strip())
+        if failure := event.res_op_failed_event:
+            self.failed.append(failure.metadata)
+
+    def failure(self) -> PipelineError | None:
+        """What the failure means; None where nothing heard explains it."""
+        for step in self.failed:
+            if step.urn in self.errors:
+                return self._meaning(step, self.errors[step.urn])
+        if "" in self.errors:
+            return Failed(self.phase, self.errors[""])
+        return None
+
+    def _meaning(self, step: StepEventMetadata, text: str) -> PipelineError:
+        found = _AWS.search(text)
+        reason = f"{found[1]}: {found[2]}" if found else text
+        if found and found[1] in THROTTLED:
+            return Temporary(f"{_named(step)}: {reason}", delay=_DELAY)
+        return Failed(self.phase, f"{_DOING.get(step.op, step.op.value)} {_named(step)}: {reason}")
+
+    def _announce(self, step: StepEventMetadata) -> None:
+        if step.op in _DOING and step.type.startswith("aws:"):
+            self.tell(f"{_DOING[step.op]} {_named(step)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOwner:
+    """The engine that locked a stack."""
+
+    host: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+def lock_owner(refusal: str) -> LockOwner | None:
+    """Who holds the lock, by the engine's refusal; None where it does not say."""
+    found = _LOCK.search(refusal)
+    return LockOwner(host=found[1], pid=int(found[2])) if found else None
+
+
+def owner_lives(owner: LockOwner) -> bool:
+    """
+    Whether that engine may still be at work.
+
+    One on another machine is taken to live: nobody here can know. On this machine it must be a process that is there
+    and is an engine: a number may have passed on to another program since.
+    """
+    if owner.host != socket.gethostname():
+        return True
+    try:
+        os.kill(owner.pid, 0)
+        return "pulumi" in Path(f"/proc/{owner.pid}/cmdline").read_text(encoding="utf-8")  # empty for a zombie
+    except ProcessLookupError:
+        return False
+    except (PermissionError, FileNotFoundError):
+        return True
+
+
+def _named(step: StepEventMetadata) -> str:
+    """`NodeGroup gpu-demo-1`."""
+    return f"{step.type.rsplit(':', 1)[-1]} {step.urn.rsplit('::', 1)[-1]}"

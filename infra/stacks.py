@@ -1,0 +1,155 @@
+"""
+The Pulumi engine, driven from one place: raise a stack, read it, destroy it whole.
+
+A stack is a name and a program; where engine, state and providers are is told by a `Backend`. Every call works from an
+empty folder of its own: what a stack is stands in its state alone, so that a teardown started anywhere else finds it
+there. What the engine says of a failure is translated here, by event and by AWS's code (infra.diagnosis).
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pulumi import automation
+
+from infra.diagnosis import Listener, lock_owner, owner_lives
+from mig.errors import Temporary
+
+PROJECT = "mig"
+"""Pulumi's name for the group that all our stacks are in."""
+
+Program = Callable[[], None]
+Tell = Callable[[str], None]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """Where Pulumi's engine, state and providers are."""
+
+    url: str
+    """Of the state: `file://...`, or `s3://...` on a real account."""
+    home: str
+    """The engine's own folder: plugins and credentials."""
+    passphrase: str = field(repr=False)
+    pulumi_root: str
+    """Folder with `bin/pulumi`."""
+    environment: Mapping[str, str] = field(repr=False)
+    """What engine and providers find the account by."""
+
+
+def raise_stack(backend: Backend, name: str, program: Program, *, region: str, tell: Tell) -> dict[str, Any]:
+    """
+    Make the stack be what the program declares, and return its outputs.
+
+    Raises Failed when a resource cannot be made; what was made until then stays in the state, to be destroyed.
+    """
+    with _stack(backend, name, program=program, region=region) as stack, _listening("capacity", tell) as listener:
+        done = _unlocked(stack, lambda: stack.up(on_event=listener.hear, **_QUIET))
+    return {output: value.value for output, value in done.outputs.items()}
+
+
+def outputs(backend: Backend, name: str) -> dict[str, Any]:
+    """What the stack gave when it was raised; nothing for a stack that is not there."""
+    try:
+        with _stack(backend, name) as stack:
+            return {output: value.value for output, value in stack.outputs().items()}
+    except automation.StackNotFoundError:
+        return {}
+
+
+def names(backend: Backend) -> tuple[str, ...]:
+    """All stacks that the state knows, whoever raised them."""
+    with _workspace(backend, {}) as options:
+        return tuple(stack.name for stack in automation.LocalWorkspace(**vars(options)).list_stacks())
+
+
+def destroy(backend: Backend, name: str, *, tell: Tell) -> None:
+    """
+    Delete everything of the stack, then the stack. One that is not there is gone already.
+
+    What an engine that was killed had begun to create is forgotten, not deleted: the state cannot know it. Who sweeps
+    finds it by its name and its tags. Raises Failed when something could not be deleted, Temporary when somebody else
+    is at work on the stack.
+    """
+    try:
+        with _stack(backend, name) as stack, _listening("teardown", tell) as listener:
+            _unlocked(stack, lambda: stack.refresh(on_event=listener.hear, clear_pending_creates=True, **_QUIET))
+            stack.destroy(on_event=listener.hear, continue_on_error=True, remove=True, **_QUIET)
+    except automation.StackNotFoundError:
+        tell(f"stack {name} is gone")
+
+
+_QUIET: dict[str, Any] = {"color": "never", "suppress_progress": True, "show_secrets": False}
+_LOCKED_DELAY = 5.0
+
+
+@contextmanager
+def _listening(phase: str, tell: Tell) -> Iterator[Listener]:
+    """Translate a failure of the engine by what it said on the way."""
+    listener = Listener(phase=phase, tell=tell)
+    try:
+        yield listener
+    except (automation.StackNotFoundError, automation.ConcurrentUpdateError, automation.InlineSourceRuntimeError):
+        raise
+    except automation.CommandError as error:
+        known = listener.failure()
+        if known is None:
+            raise
+        raise known from error
+
+
+def _unlocked(stack: automation.Stack, act: Callable[[], Result]) -> Result:
+    """Act; a lock whose engine is dead is taken away first, one whose engine lives is respected."""
+    try:
+        return act()
+    except automation.ConcurrentUpdateError as error:
+        owner = lock_owner(str(error))
+        if owner is None or owner_lives(owner):
+            raise Temporary(
+                f"stack {stack.name} is locked by {owner or 'another engine'}", delay=_LOCKED_DELAY
+            ) from error
+    stack.cancel()
+    return act()
+
+
+@contextmanager
+def _stack(
+    backend: Backend, name: str, *, program: Program | None = None, region: str = ""
+) -> Iterator[automation.Stack]:
+    """The stack: made when a program is given, else found. Raises StackNotFoundError."""
+    config = {"aws:region": region} if region else {}
+    with _workspace(backend, {name: automation.StackSettings(config=config)}) as options:
+        if program is None:
+            yield automation.select_stack(name, project_name=PROJECT, program=_nothing, opts=options)
+        else:
+            yield automation.create_or_select_stack(name, project_name=PROJECT, program=program, opts=options)
+
+
+@contextmanager
+def _workspace(
+    backend: Backend, settings: Mapping[str, automation.StackSettings]
+) -> Iterator[automation.LocalWorkspaceOptions]:
+    """A folder for one call. The Automation API's own would be left behind."""
+    with tempfile.TemporaryDirectory(prefix="mig-pulumi-") as folder:
+        yield automation.LocalWorkspaceOptions(
+            work_dir=folder,
+            pulumi_home=backend.home,
+            pulumi_command=automation.PulumiCommand(root=backend.pulumi_root),
+            env_vars={
+                **backend.environment,
+                "PULUMI_BACKEND_URL": backend.url,
+                "PULUMI_CONFIG_PASSPHRASE": backend.passphrase,
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+            },
+            project_settings=automation.ProjectSettings(
+                name=PROJECT, runtime="python", main=folder, backend=automation.ProjectBackend(url=backend.url)
+            ),
+            stack_settings=settings,
+        )
+
+
+def _nothing() -> None:
+    """The program of a stack that is only looked at or taken down."""
