@@ -1,4 +1,4 @@
-"""The ledger: what a run set out to create and until when, written down before it is asked for; and what was released."""
+"""The ledger: what a run set out to create and until when, written down before it is asked for; what was released."""
 
 import json
 from dataclasses import asdict, dataclass

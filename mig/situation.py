@@ -207,10 +207,7 @@ def _difference(layout: NodeLayout, node: NodeSeen) -> str:
         return f"label {labels.GPU_PRODUCT} is {product!r}"
     if strategy != "mixed":
         return f"label {labels.MIG_STRATEGY} is {strategy!r}, not 'mixed'"
-    planned: Counter[str] = Counter()
-    for geometry in layout.gpus:
-        for profile, count in geometry.counts:
-            planned[labels.profile_label(profile, "count")] += count
+    planned = Counter({labels.profile_label(name, "count"): count for name, count in layout.geometry.counts})
     seen = {k: v for k, v in node.labels.items() if k.startswith(labels.MIG_LABEL) and k.endswith(".count")}
     return ", ".join(
         f"label {key} is {seen.get(key, 'absent')}, planned {planned[key]}"
@@ -224,14 +221,12 @@ def _misannounced(wanted: Wanted, node: NodeSeen) -> Situation | None:
     if not node.plugin_ready:
         return Situation(key="plugin", why="the DRA plugin's pod is not Ready")
     whole = sum(device.type == "gpu" for device in node.devices)
-    uncut = sum(not geometry.counts for geometry in wanted.layout.gpus)
-    if _cut(wanted.layout.gpus) == _announced(node.devices) and whole <= uncut:
+    if _cut(wanted.layout.gpus) == _announced(node.devices) and not whole:
         return None
-    planned = sum(count for geometry in wanted.layout.gpus for _, count in geometry.counts)
-    found = sum(device.type == "mig" for device in node.devices)
+    found, planned = len(node.devices) - whole, wanted.layout.geometry.total
+    besides = f" and {whole} whole GPUs" if whole else ""
     return Situation(
-        key="misannounced",
-        why=f"the DRA plugin announces {found} MIG devices and {whole} whole GPUs, planned are {planned} and {uncut}",
+        key="misannounced", why=f"the DRA plugin announces {found} MIG devices{besides}, not the {planned} planned ones"
     )
 
 

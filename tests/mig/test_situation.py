@@ -142,15 +142,15 @@ def test_situation_by_past(past: Past, node: NodeSeen | None, key: str) -> None:
     assert key == situation(WANTED, node, past.with_seen(node) if node else past, CURRENT).key
 
 
-def test_situation_of_a_gpu_left_whole() -> None:
-    """A GPU that the plan does not cut may be announced whole."""
+def test_situation_of_a_gpu_cut_into_nothing() -> None:
+    """A GPU that the plan cuts into nothing has MIG on, and the driver announces nothing of it."""
     half = replace(WANTED, layout=replace(WANTED.layout, gpus=(Geometry(BALANCED), Geometry(()))))
     counts = {
         "nvidia.com/mig-3g.20gb.count": "1",
         "nvidia.com/mig-2g.10gb.count": "1",
         "nvidia.com/mig-1g.5gb.count": "2",
     }
-    node = replace(READY, labels={**FRESH, **counts}, devices=(*cut("GPU-0"), whole("GPU-1")))
+    node = replace(READY, labels={**FRESH, **counts}, devices=cut("GPU-0"))
 
     assert situation(half, node, WORKED, CURRENT).key == "agreed"
 
