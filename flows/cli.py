@@ -18,6 +18,7 @@ import yaml
 from mig.errors import Failed, Refused
 from mig.layout import mig_parted
 from mig.plan import Plan, draw, summary
+from mig.report import RunReport, exit_code
 from mig.spec import RunSpec, check, read, with_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -50,24 +51,24 @@ def plan(
 def run(
     spec_file: SpecFile,
     settings: Settings = None,
-    keep: Annotated[bool, typer.Option(help="Leave nodes and World up afterwards, for a look.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the World open afterwards, for a look.")] = False,
 ) -> None:
     """Carry out a request, from plan to teardown, and end with its report."""
     spec = _spec(spec_file, settings)
     _check_before_prefect(draw(spec, "planned"), spec)
+    if keep:
+        os.environ["MIG_WORLD"] = _kept_world(spec)
     _prefect_for_a_shell()
-    from flows.pipeline import carry_out  # Prefect reads its settings when it is imported
-
-    raise typer.Exit(carry_out(spec, keep=keep))
+    raise typer.Exit(_carried_out(spec))
 
 
 @app.command()
 def teardown(run_id: Annotated[str, typer.Argument(metavar="RUN")]) -> None:
     """End what a run left: its Jobs, its nodes, its stacks; and ask what still exists."""
     _prefect_for_a_shell()
-    from flows.teardown import tear_down
+    from flows.teardown import teardown as take_down
 
-    raise typer.Exit(tear_down(run_id))
+    take_down(run_id)
 
 
 @world.command("open")
@@ -109,6 +110,30 @@ def main() -> NoReturn:
     except Failed as error:
         print(f"failed: {error}", file=sys.stderr)
         sys.exit(1)
+
+
+def _carried_out(spec: RunSpec) -> int:
+    """Run the pipeline, say in the last line where its report is, and return the exit code."""
+    from flows.pipeline import pipeline  # Prefect reads its settings when it is imported
+
+    state = pipeline(spec, return_state=True)
+    report: RunReport | None = state.result(raise_on_failure=False)
+    if state.message:
+        print(f"{state.name}: {state.message}", file=sys.stderr)
+    if not isinstance(report, RunReport):
+        return 2 if state.name == "Refused" else 1
+    print(f"report: {Path('runs', report.run_id, 'report.json').resolve()}")
+    return exit_code(report.status, verified=report.teardown.verified)
+
+
+def _kept_world(spec: RunSpec) -> str:
+    words = ["open", "--time-scale", str(spec.rehearsal.time_scale)]
+    opened = subprocess.run([sys.executable, "-m", "rehearsal.world", *words], check=False, stdout=subprocess.PIPE, text=True)
+    if opened.returncode != 0:
+        raise typer.Exit(opened.returncode)
+    address = opened.stdout.strip()
+    print(f"the World stays open; close it with: mig world close {address}", file=sys.stderr)
+    return address
 
 
 def _spec(file: Path, settings: list[str] | None) -> RunSpec:

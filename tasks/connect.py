@@ -50,17 +50,17 @@ class Site:
 
 
 @contextmanager
-def site(spec: RunSpec, run_id: str, *, tell: Callable[[str], None], keep: bool = False) -> Iterator[Site]:
+def site(spec: RunSpec, run_id: str, *, tell: Callable[[str], None]) -> Iterator[Site]:
     """
     The place where this run happens, for as long as it does.
 
-    A rehearsal uses the World that `MIG_WORLD` names, or opens one and closes it at the end (unless `keep`). Raises
-    Refused for a target that cannot be run yet, Failed when the World does not open.
+    A rehearsal uses the World that `MIG_WORLD` names, or opens one and closes it at the end. Raises Refused for a
+    target that cannot be run yet, Failed when the World does not open.
     """
     if spec.target != "rehearsal":
         raise Refused("target", f"{spec.target} is planned and priced, but cannot be run yet", accepted="rehearsal")
     given = os.environ.get(WORLD, "")
-    address = given or _open_world(spec.rehearsal.time_scale, None if keep else os.getpid(), tell)
+    address = given or _open_world(spec.rehearsal.time_scale, tell)
     try:
         place = attach(address)
         if place.time_scale != spec.rehearsal.time_scale:
@@ -69,7 +69,7 @@ def site(spec: RunSpec, run_id: str, *, tell: Callable[[str], None], keep: bool 
         _stage("enroll", address, told=_enrolment(spec, run_id))
         yield place
     finally:
-        if not given and not keep:
+        if not given:
             _stage("close", address)
 
 
@@ -148,9 +148,10 @@ def _enrolment(spec: RunSpec, run_id: str) -> str:
     return json.dumps({"run_id": run_id, "seed": spec.rehearsal.seed, "faults": faults, "release": spec.release})
 
 
-def _open_world(time_scale: float, owner: int | None, tell: Callable[[str], None]) -> str:
-    owned = [] if owner is None else ["--owner", str(owner)]
-    command = [sys.executable, "-m", "rehearsal.world", "open", "--time-scale", str(time_scale), *owned]
+def _open_world(time_scale: float, tell: Callable[[str], None]) -> str:
+    """Open a World that ends when this process does."""
+    settings = ["--owner", str(os.getpid()), "--time-scale", str(time_scale)]
+    command = [sys.executable, "-m", "rehearsal.world", "open", *settings]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as opening:
         assert opening.stdout is not None and opening.stderr is not None  # noqa: S101, PT018 (both are pipes, for mypy)
         said = ""

@@ -1,0 +1,74 @@
+"""The pipeline: from a request to its report, with the nodes gone at the end whatever happened."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from prefect import flow
+from prefect.states import State
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.telling import Telling
+from mig.errors import Failed
+from mig.manifest import Launched
+from mig.offer import GpuNodes
+from mig.outcome import Result
+from mig.plan import Plan, draw
+from mig.readiness import ReadySlices
+from mig.report import RunReport
+from mig.spec import RunSpec, check
+from tasks.capacity import acquire
+from tasks.collect import follow
+from tasks.connect import Site, site
+from tasks.launch import launch
+from tasks.progress import say
+from tasks.provision import release
+from tasks.ready import slices_ready
+from tasks.stage import stage
+
+FOLLOWERS = 256
+"""Workloads that are followed at once; a thread each, and it sleeps almost always."""
+
+
+@flow(flow_run_name="{spec.name}-{spec.target}", task_runner=ThreadPoolTaskRunner(max_workers=FOLLOWERS))
+def pipeline(spec: RunSpec) -> State[RunReport]:
+    """Plan, find capacity, wait for the slices, run the workloads, take the nodes down, report."""
+    tale = Telling(spec)
+    with tale.ending():
+        check(spec)
+        plan = tale.tell("plan", draw, spec, tale.run_id)
+        with _placed(tale) as place, tale.published(place), _gpu_nodes(tale, place, plan) as nodes:
+            data = tale.tell("stage", stage, place)
+            ready = tale.tell("ready", slices_ready, place, plan, nodes, spec.release)
+            launched = tale.tell("launch", launch, place, spec, plan, data)
+            _all_succeeded(tale.tell("run", _followed, tale, place, plan, ready, launched))
+    return tale.state()
+
+
+@contextmanager
+def _placed(tale: Telling) -> Iterator[Site]:
+    """The place of the run, for as long as it lasts."""
+    with ExitStack() as opened:
+        yield tale.tell("connect", opened.enter_context, site(tale.spec, tale.run_id, tell=say))
+
+
+@contextmanager
+def _gpu_nodes(tale: Telling, place: Site, plan: Plan) -> Iterator[GpuNodes]:
+    """Nodes that are taken down again, also when they never came up whole."""
+    try:
+        yield tale.tell("capacity", acquire, place, tale.spec, plan)
+    finally:
+        tale.tell("teardown", release, place, tale.run_id)
+
+
+def _followed(tale: Telling, place: Site, plan: Plan, ready: ReadySlices, launched: Launched) -> tuple[Result, ...]:
+    """Every workload's result, each followed by a task of its own."""
+    following = [
+        follow.submit(place, workload, spec=tale.spec, plan=plan, launched=launched, ready=ready)
+        for workload in tale.spec.workloads
+    ]
+    return tuple(future.result(raise_on_failure=False) for future in following)
+
+
+def _all_succeeded(results: tuple[Result, ...]) -> None:
+    if failed := [f"{each.workload}: {each.why}" for each in results if each.status != "succeeded"]:
+        raise Failed("run", "; ".join(failed))

@@ -1,0 +1,115 @@
+"""Follow the workloads to their ends: their pods' answers as they come, then logs and artifacts from S3."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, Failed, State
+
+from mig.manifest import Launched
+from mig.outcome import Ended, JobSeen, PodSeen, Result, judge, result
+from mig.plan import Plan
+from mig.readiness import ReadySlices
+from mig.spec import RunSpec, Workload
+from mig.verdict import Verdict
+from tasks import observe
+from tasks.connect import Site, aws
+from tasks.progress import Bar, say
+from tasks.wait import PacedClock, Patience, until
+from training.contract import read_line
+
+EVERY_SECONDS = 2.0
+"""Between two looks at a workload, on the wall: training is real, so its clock is."""
+
+
+@task(task_run_name="{workload.kind} {workload.name} on {workload.slice}", cache_policy=NO_CACHE)
+def follow(
+    site: Site, workload: Workload, *, spec: RunSpec, plan: Plan, launched: Launched, ready: ReadySlices
+) -> State[Result]:
+    """One workload from its first pod to its result; the state of this task is the workload's."""
+    ended = _watched(site, workload, spec, launched.namespace)
+    said = {pod.name: observe.log(site, launched.namespace, pod.name) for pod in ended.pods}
+    prefix = f"runs/{plan.run_id}/workloads/{workload.name}/"
+    _keep_logs(site, prefix, ended.pods, said)
+    profile = next(demand.profile for demand in plan.demands if demand.workload == workload.name)
+    came = result(
+        workload, ended, profile=profile, said=said, devices=ready.devices, artifacts=_artifacts(site, prefix)
+    )
+    if came.status == "succeeded":
+        return Completed(data=came)
+    return Failed(message=f"{workload.name}: {came.why}", data=came)
+
+
+def _watched(site: Site, workload: Workload, spec: RunSpec, namespace: str) -> Ended:
+    relay = _Relay(site, namespace, Bar(f"workload-{workload.name}", f"{workload.kind} {workload.name}"))
+    among = {each.name for each in spec.workloads}
+
+    def look() -> tuple[JobSeen, JobSeen | None]:
+        job = observe.job(site, namespace, workload.name)
+        producer = observe.job(site, namespace, workload.model_from) if workload.model_from in among else None
+        relay.pass_on(job.pods)
+        return job, producer
+
+    def judge_both(seen: tuple[JobSeen, JobSeen | None]) -> Verdict[Ended]:
+        return judge(*seen)
+
+    minutes = workload.timeout_minutes or spec.max_hours * 60
+    patience = Patience(
+        phase="run",
+        deadline=minutes * 60 + 60,  # the Job's own deadline comes first, and says it better
+        every=EVERY_SECONDS,
+        clock=PacedClock(),
+        tell=say,
+    )
+    return until(look, judge_both, patience)
+
+
+class _Relay:
+    """Passes on what pods have answered since the last time: summary lines as log, progress as a bar."""
+
+    def __init__(self, site: Site, namespace: str, bar: Bar) -> None:
+        self._site = site
+        self._namespace = namespace
+        self._bar = bar
+        self._passed: dict[str, int] = {}
+
+    def pass_on(self, pods: Iterable[PodSeen]) -> None:
+        """Read the logs of pods that may have said something new."""
+        for pod in pods:
+            if not pod.started:
+                continue
+            lines = observe.log(self._site, self._namespace, pod.name)
+            for line in lines[self._passed.get(pod.name, 0) :]:
+                self._pass(pod, line)
+            self._passed[pod.name] = len(lines)
+
+    def _pass(self, pod: PodSeen, line: str) -> None:
+        answer = read_line(line)
+        if answer is None:
+            return
+        if "progress" in answer:
+            self._bar.show(100 * float(answer["progress"]))
+        if answer["type"] != "step":
+            say(f"{pod.workload}[{pod.index}] {_told(answer)}")
+
+
+def _told(answer: Mapping[str, Any]) -> str:
+    """An answer as people read it: `epoch 2 loss 0.61 accuracy 0.78`."""
+    shown = (f"{name} {_short(value)}" for name, value in answer.items() if not isinstance(value, dict | list))
+    return " ".join(part.removeprefix("type ") for part in shown)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _keep_logs(site: Site, prefix: str, pods: Iterable[PodSeen], said: Mapping[str, Sequence[str]]) -> None:
+    for pod in pods:
+        text = "\n".join((*said[pod.name], ""))
+        aws(site, "s3").put_object(Bucket=site.bucket, Key=f"{prefix}logs/{pod.name}.log", Body=text.encode())
+
+
+def _artifacts(site: Site, prefix: str) -> tuple[str, ...]:
+    found = aws(site, "s3").get_paginator("list_objects_v2").paginate(Bucket=site.bucket, Prefix=prefix)
+    return tuple(f"s3://{site.bucket}/{item['Key']}" for page in found for item in page.get("Contents", ()))

@@ -1,0 +1,23 @@
+"""Ask the cluster for a run's Jobs, and end them."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from mig.manifest import Launched, build, namespace
+from mig.plan import Plan
+from mig.spec import RunSpec
+from tasks import kube
+from tasks.connect import Site, kubernetes
+from tasks.progress import say
+from tasks.stage import sources
+
+
+@task(name="launch the workloads", cache_policy=NO_CACHE)
+def launch(site: Site, spec: RunSpec, plan: Plan, data: str) -> Launched:
+    """Apply everything the run's workloads need, in order; `data` is the staged set's `s3://bucket/prefix`."""
+    client = kubernetes(site)
+    manifests = build(spec, plan, bucket=site.bucket, data=data, sources=sources())
+    for manifest in manifests:
+        kube.apply(client, manifest)
+    say(f"launched {len(spec.workloads)} workloads in namespace {namespace(plan.run_id)}")
+    return Launched(namespace=namespace(plan.run_id), workloads=tuple(w.name for w in spec.workloads))

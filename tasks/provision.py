@@ -1,0 +1,149 @@
+"""Make the node groups of one attempt at capacity, and take them away again: always whole, and verified by asking AWS."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from infra import stacks
+from infra.gpu_nodes import Cut, GpuNodesArgs, node_groups, program, stack_name
+from mig import labels
+from mig.errors import PipelineError
+from mig.ledger import Lease, Released
+from mig.manifest import namespace
+from mig.offer import Offer
+from mig.plan import Plan
+from mig.spec import RunSpec
+from mig.verdict import Settled, Verdict, Waiting
+from tasks import kube
+from tasks.connect import Site, aws, backend, clock, kubernetes
+from tasks.progress import say
+from tasks.publish import write_lease
+from tasks.wait import Patience, until
+
+OWNER = "mig-pipeline"
+JOBS_MINUTES = 5
+"""For the run's pods to end before their nodes go: their grace period is one minute."""
+
+ALIVE = ("pending", "running", "stopping", "stopped", "shutting-down")
+"""States in which an instance exists."""
+
+
+def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: int) -> tuple[str, ...]:
+    """
+    The empty node groups of one attempt, by EKS's names.
+
+    The lease is written before anything is asked for: nothing exists that no record names. Raises Failed when AWS
+    refuses what is declared.
+    """
+    stack = stack_name(plan.run_id, attempt)
+    expires = datetime.now(UTC) + timedelta(minutes=spec.lease.minutes)
+    lease = Lease(run_id=plan.run_id, stack=stack, expires=expires)
+    args = GpuNodesArgs(
+        run_id=plan.run_id,
+        attempt=attempt,
+        cluster=site.cluster,
+        node_role_arn=_node_role(site),
+        subnet_id=_subnet(site, offer.zone),
+        market=offer.market,
+        instance_type=offer.instance_type,
+        cuts=tuple(Cut(config_name=name, nodes=n) for name, n in Counter(n.config_name for n in plan.nodes).items()),
+        lease=lease.tag,
+        owner=OWNER,
+    )
+    write_lease(site, lease)
+    stacks.raise_stack(backend(site), stack, program(args), region=site.region, tell=say)
+    return tuple(group.name for group in node_groups(args))
+
+
+def drop_attempt(site: Site, run_id: str, attempt: int) -> None:
+    """Destroy one attempt's stack whole."""
+    stacks.destroy(backend(site), stack_name(run_id, attempt), tell=say)
+
+
+@task(name="tear the nodes down", cache_policy=NO_CACHE)
+def release(site: Site, run_id: str) -> Released:
+    """
+    End a run's Jobs, take its nodes to zero, destroy its stacks, and ask AWS what is left.
+
+    Idempotent. What goes wrong on the way is said, and shows in what is left; it hides no earlier error.
+    """
+    for step in (_end_jobs, _scale_to_zero, _destroy_stacks):
+        try:
+            step(site, run_id)
+        except PipelineError as trouble:
+            say(f"teardown goes on after trouble: {trouble}")
+    left = remaining(site, run_id)
+    say("teardown verified: nothing is left" if not left else f"TEARDOWN NOT VERIFIED, left: {', '.join(left)}")
+    return Released(verified=not left, left=left)
+
+
+def remaining(site: Site, run_id: str) -> tuple[str, ...]:
+    """What carries the run's tag or name and still exists in AWS and in Kubernetes."""
+    mine = [{"Name": f"tag:{labels.TAG_RUN}", "Values": [run_id]}]
+    alive = {"Name": "instance-state-name", "Values": list(ALIVE)}
+    reservations = aws(site, "ec2").describe_instances(Filters=[*mine, alive])["Reservations"]
+    instances = [f"{i['InstanceType']} {i['InstanceId']}" for r in reservations for i in r["Instances"]]
+    templates = aws(site, "ec2").describe_launch_templates(Filters=mine)["LaunchTemplates"]
+    there = kube.items(kubernetes(site), "/api/v1/namespaces", labelSelector=f"{labels.RUN}={run_id}")
+    return (
+        *instances,
+        *(f"node group {name}" for name in _groups(site, run_id)),
+        *(f"launch template {template['LaunchTemplateName']}" for template in templates),
+        *(f"namespace {found['metadata']['name']}" for found in there),
+    )
+
+
+def _end_jobs(site: Site, run_id: str) -> None:
+    path = f"/api/v1/namespaces/{namespace(run_id)}"
+    client = kubernetes(site)
+    if not kube.delete(client, path):
+        return
+    say("ending the run's pods")
+
+    def look() -> list[dict[str, Any]]:
+        return kube.items(client, "/api/v1/namespaces", labelSelector=f"{labels.RUN}={run_id}")
+
+    def judge(there: Sequence[Any]) -> Verdict[None]:
+        return Waiting("the run's namespace is not empty yet") if there else Settled(None)
+
+    patience = Patience(phase="teardown", deadline=JOBS_MINUTES * 60, every=2, clock=clock(site), tell=say)
+    until(look, judge, patience)
+
+
+def _scale_to_zero(site: Site, run_id: str) -> None:
+    for name in _groups(site, run_id):
+        say(f"taking {name} to zero nodes")
+        scale(site, name, 0)
+
+
+def _destroy_stacks(site: Site, run_id: str) -> None:
+    for stack in stacks.names(backend(site)):
+        if stack.rpartition("-")[0] == run_id:
+            stacks.destroy(backend(site), stack, tell=say)
+
+
+def scale(site: Site, group: str, nodes: int) -> None:
+    """Ask for so many nodes in a group; EKS answers before they are there."""
+    aws(site, "eks").update_nodegroup_config(
+        clusterName=site.cluster, nodegroupName=group, scalingConfig={"desiredSize": nodes}
+    )
+
+
+def _groups(site: Site, run_id: str) -> list[str]:
+    names = aws(site, "eks").list_nodegroups(clusterName=site.cluster)["nodegroups"]
+    return [name for name in names if name.startswith(f"gpu-{run_id}-")]
+
+
+def _node_role(site: Site) -> str:
+    return str(aws(site, "iam").get_role(RoleName=f"{site.cluster}-node")["Role"]["Arn"])
+
+
+def _subnet(site: Site, zone: str) -> str:
+    """The cluster's subnet in a zone."""
+    cluster = aws(site, "eks").describe_cluster(name=site.cluster)["cluster"]
+    subnets = aws(site, "ec2").describe_subnets(SubnetIds=cluster["resourcesVpcConfig"]["subnetIds"])["Subnets"]
+    return next(str(subnet["SubnetId"]) for subnet in subnets if subnet["AvailabilityZone"] == zone)

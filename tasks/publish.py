@@ -1,0 +1,57 @@
+"""Write down what a run sets out to do and what came of it: in S3, on this disk, and on Prefect's pages."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from prefect import task
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from mig.ledger import Lease
+from mig.page import markdown, render
+from mig.report import RunReport
+from tasks.connect import Site, aws
+from tasks.progress import say
+
+RUNS = Path("runs")
+"""Beneath the folder a run was started in: each run's own folder with its record and its report."""
+
+
+def record(site: Site, run_id: str) -> None:
+    """Leave on this disk where a run takes place, so that a teardown started later finds it."""
+    folder = RUNS / run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "site.json").write_text(json.dumps(asdict(site), indent=2), encoding="utf-8")
+
+
+def recorded(run_id: str) -> Site | None:
+    """Where a run took place, by the record it left; None: it left none here."""
+    try:
+        said = json.loads((RUNS / run_id / "site.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return Site(**{**said, "simulated": tuple(said["simulated"])})
+
+
+def write_lease(site: Site, lease: Lease) -> None:
+    """Put a stack's lease where a sweep looks for it, before anything of the stack is asked for."""
+    key = f"runs/{lease.run_id}/leases/{lease.stack}.json"
+    aws(site, "s3").put_object(Bucket=site.bucket, Key=key, Body=lease.to_json().encode())
+
+
+@task(name="publish the report", cache_policy=NO_CACHE)
+def publish(site: Site, report: RunReport) -> Path:
+    """The report as JSON and as a page, in S3 and on disk, and as artifacts of the flow run; returns its path here."""
+    folder = RUNS / report.run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {"report.json": report.to_json(), "report.html": render(report)}
+    kinds = {"report.json": "application/json", "report.html": "text/html; charset=utf-8"}
+    for name, text in written.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        key = f"runs/{report.run_id}/{name}"
+        aws(site, "s3").put_object(Bucket=site.bucket, Key=key, Body=text.encode(), ContentType=kinds[name])
+    create_markdown_artifact(markdown(report), key="report", description=f"Report of {report.run_id}")
+    create_link_artifact(link=f"s3://{site.bucket}/runs/{report.run_id}/report.html", key="report-page")
+    say(f"report: s3://{site.bucket}/runs/{report.run_id}/report.json")
+    return folder / "report.json"
