@@ -128,7 +128,8 @@ def _carried_out(spec: RunSpec) -> int:
 
 def _kept_world(spec: RunSpec) -> str:
     words = ["open", "--time-scale", str(spec.rehearsal.time_scale)]
-    opened = subprocess.run([sys.executable, "-m", "rehearsal.world", *words], check=False, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "rehearsal.world", *words]
+    opened = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if opened.returncode != 0:
         raise typer.Exit(opened.returncode)
     address = opened.stdout.strip()

@@ -1,4 +1,4 @@
-"""The doctor: what a rehearsal needs on this machine, looked at piece by piece, with what to do about what is missing."""
+"""The doctor: what a rehearsal needs on this machine, piece by piece, and what to do about what is missing."""
 
 import shutil
 import socket
@@ -37,7 +37,8 @@ def _tool(name: str) -> Finding:
 
 def _binaries() -> Finding:
     """The stage knows its binaries; it is asked as a program, as it is for everything else."""
-    asked = subprocess.run([sys.executable, "-m", "rehearsal.binaries", "--show"], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "rehearsal.binaries", "--show"]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
     well = asked.returncode == 0
     said = (asked.stdout if well else asked.stderr).strip().splitlines()
     return Finding(what="binaries", well=well, detail=said[-1] if said else "no answer")

@@ -21,5 +21,5 @@ def teardown(run_id: str) -> Released:
 def _site(run_id: str) -> Site:
     found = recorded(run_id)
     if found is None:
-        raise Refused("RUN", f"no record of a run {run_id!r} under runs/ here", accepted="a run started from this folder")
+        raise Refused("RUN", f"no record of {run_id!r} under runs/ here", accepted="a run started from this folder")
     return found

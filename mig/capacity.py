@@ -31,7 +31,9 @@ QUOTA = frozenset({
 })  # fmt: skip
 """The account may not have more: another market may be counted apart."""
 
-_LAUNCH = re.compile(r"Could not launch (?:On-Demand|Spot) Instances\. (?:(\w+) - )?(.*?)(?: Launching EC2 instance failed\.)?$")
+_LAUNCH = re.compile(
+    r"Could not launch (?:On-Demand|Spot) Instances\. (?:(\w+) - )?(.*?)(?: Launching EC2 instance failed\.)?$"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,23 +106,23 @@ def kubernetes(place: Site) -> ApiClient:
 
 
 @lru_cache(maxsize=16)
-def aws(place: Site, service: str) -> Any:
+def aws(place: Site, service: str) -> Any:  # noqa: ANN401 (boto3 makes its clients' types at run time)
     """
-    A boto3 client, which has no static type. Calls are tried once: a capacity refusal is an answer, and EC2 dresses it
-    as a server error that botocore would ask again.
+    A boto3 client.
+
+    Calls are tried once, but for S3: a capacity refusal is an answer, and EC2 dresses it as a server error that
+    botocore would ask again.
     """
     environment = _environment(place)
     endpoint = environment.get(f"AWS_ENDPOINT_URL_{service.upper()}") or environment.get("AWS_ENDPOINT_URL")
-    retries = {"total_max_attempts": 5 if service == "s3" else 1, "mode": "standard"}
+    config = Config(retries={"total_max_attempts": 5 if service == "s3" else 1, "mode": "standard"})
+    if service == "s3":
+        config = config.merge(Config(s3={"addressing_style": "path"}, signature_version="s3v4"))
     return boto3.Session(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         region_name=place.region,
-    ).client(
-        service,
-        endpoint_url=endpoint,
-        config=Config(retries=retries, s3={"addressing_style": "path"}, signature_version="s3v4" if service == "s3" else None),
-    )
+    ).client(service, endpoint_url=endpoint, config=config)
 
 
 def backend(place: Site) -> Backend:

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -161,7 +161,7 @@ def _waits_in(pod: Object, reason: str) -> bool:
     return any(state.get("waiting", {}).get("reason") == reason for state in states)
 
 
-def _by(things: Iterable[Object], key: Any) -> defaultdict[str, list[Object]]:
+def _by(things: Iterable[Object], key: Callable[[Object], str]) -> defaultdict[str, list[Object]]:
     found: defaultdict[str, list[Object]] = defaultdict(list)
     for thing in things:
         found[key(thing)].append(thing)

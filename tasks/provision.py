@@ -1,4 +1,4 @@
-"""Make the node groups of one attempt at capacity, and take them away again: always whole, and verified by asking AWS."""
+"""Make the node groups of one attempt at capacity, and take them away again: whole, and verified by asking AWS."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ from tasks.progress import say
 from tasks.wait import Patience, until
 
 JOIN_MINUTES = 30
-"""From an instance's launch to its node: a p4d boots in about eight minutes (not measured here), a busy zone takes longer."""
+"""From an instance's launch to its node: a p4d is said to boot in about eight minutes (not measured here)."""
 
 CUT_MINUTES = 60
 """From node to slices: a first enabling reboots the node, and MIG Manager's own waits may take 25 minutes together."""
