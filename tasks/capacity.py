@@ -15,6 +15,7 @@ from mig.spec import RunSpec
 from mig.verdict import Broken, Settled, Verdict, Waiting
 from tasks import provision
 from tasks.connect import Site, aws, clock
+from tasks.geometry import tell_mig_manager
 from tasks.progress import say
 from tasks.wait import Patience, until
 
@@ -33,6 +34,7 @@ def acquire(site: Site, spec: RunSpec, plan: Plan) -> GpuNodes:
     A refused attempt is destroyed whole before the next is asked. Raises NoCapacity, with every answer, when none
     holds; Failed when AWS refuses for another reason.
     """
+    tell_mig_manager(site, plan)
     tried: tuple[Tried, ...] = ()
     for attempt, offer in enumerate(rank(plan, spec), start=1):
         say(f"asking for {offer.rung} (${offer.usd_per_hour:.2f} an hour)")

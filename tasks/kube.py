@@ -6,6 +6,7 @@ Nothing here knows what an object means.
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from kubernetes.client import ApiClient
@@ -58,6 +59,21 @@ def apply(client: ApiClient, manifest: Mapping[str, Any]) -> dict[str, Any]:
     return applied
 
 
+def write(client: ApiClient, manifest: Mapping[str, Any]) -> bool:
+    """
+    Create an object, or replace the version of it that the manifest's `resourceVersion` names.
+
+    False when somebody else was faster: read again, and decide anew.
+    """
+    known = "resourceVersion" in manifest["metadata"]
+    path = _collection(manifest) + (f"/{manifest['metadata']['name']}" if known else "")
+    try:
+        _call(client, "PUT" if known else "POST", path, query={"fieldManager": MANAGER}, body=dict(manifest))
+    except Conflict:
+        return False
+    return True
+
+
 def delete(client: ApiClient, path: str) -> bool:
     """Ask for the deletion of one object and what it owns; False when it was not there."""
     try:
@@ -77,7 +93,11 @@ class Missing(Permanent):
 
 
 class Denied(Permanent):
-    """The API server refused: not allowed, not valid, or in conflict."""
+    """The API server refused: not allowed, or not valid."""
+
+
+class Conflict(Denied):
+    """It is there already, or was changed since it was read."""
 
 
 def _collection(manifest: Mapping[str, Any]) -> str:
@@ -110,8 +130,10 @@ def _call(
         raise Temporary(f"the API server did not answer {method} {path}: {error}", delay=2) from error
     if status in BUSY:
         raise Temporary(f"the API server is not able to answer {method} {path}: {_sentence(said)}", delay=2)
-    if status == 404:  # noqa: PLR2004 (HTTP's own name for it)
+    if status == HTTPStatus.NOT_FOUND:
         raise Missing(f"{path}: {_sentence(said)}")
+    if status == HTTPStatus.CONFLICT:
+        raise Conflict(f"{method} {path}: {_sentence(said)}")
     if not 200 <= status < 300:  # noqa: PLR2004 (the range HTTP calls success)
         raise Denied(f"{method} {path}: {status} {_sentence(said)}")
     return said
