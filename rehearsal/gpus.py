@@ -45,7 +45,7 @@ class Card:
     """What the mode will be after the next reboot."""
     devices: tuple[MigDevice, ...] = ()
 
-    def with_mode(self, mig: bool) -> Self:  # noqa: FBT001 (a mode is on or off)
+    def with_mode(self, *, mig: bool) -> Self:
         """
         Another MIG mode; what the GPU was cut into is gone.
 

@@ -85,7 +85,7 @@ def is_applied(wanted: Entry, cards: Sequence[Card]) -> bool:
 def with_mode(wanted: Entry, cards: Sequence[Card]) -> tuple[Card, ...]:
     """`apply --mode-only`: whether it took effect is another question, for `mode_is`."""
     return tuple(
-        card if setting is None or setting.mig == card.mig else card.with_mode(setting.mig)
+        card if setting is None or setting.mig == card.mig else card.with_mode(mig=setting.mig)
         for setting, card in zip(wanted, cards, strict=True)
     )
 
