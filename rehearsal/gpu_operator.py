@@ -14,7 +14,8 @@ from mig.release import Release
 from rehearsal import charts
 from rehearsal.api_server import ApiError, ApiServer, Object, Watch
 from rehearsal.clock import Clock
-from rehearsal.host import Host, Machine
+from rehearsal.host import Host
+from rehearsal.instance import Instance
 from rehearsal.node_objects import NodeObjects
 from rehearsal.nvidia_stack import NvidiaStack
 
@@ -58,7 +59,7 @@ class GpuOperator:
         self._watch.stop()
         self._thread.join()
 
-    def stack(self, instance: Machine, reboot: Callable[[], None]) -> NvidiaStack:
+    def stack(self, instance: Instance, reboot: Callable[[], None]) -> NvidiaStack:
         """What `rehearsal.node.Fleet` makes for each node that it boots."""
         objects = NodeObjects(self._api, instance.name)
         host = Host(instance, reboot, objects=objects, clock=self._clock)

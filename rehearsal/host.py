@@ -8,15 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Protocol
 
 from mig import labels
 from mig.gpu import INSTANCE_TYPES, InstanceType
 from mig.release import RELEASES, Release
 from rehearsal import faults, gpus
 from rehearsal.clock import Clock
-from rehearsal.faults import Enrolment, Fault
+from rehearsal.faults import Fault
 from rehearsal.gpus import Card
+from rehearsal.instance import Instance
 from rehearsal.node_objects import NodeObjects
 
 _JITTER = (0.8, 1.2)
@@ -26,34 +26,10 @@ _NOTICE_SECONDS = 0.5
 """Wall seconds in which a program that waits for a label notices that it shall stop."""
 
 
-class Machine(Protocol):
-    """What a host must know of the instance that it is: `rehearsal.node.Instance` has it."""
-
-    @property
-    def name(self) -> str:
-        """Of its Node."""
-
-    @property
-    def instance_type(self) -> str:
-        """A key of `mig.gpu.INSTANCE_TYPES`."""
-
-    @property
-    def zone(self) -> str:
-        """Of its node group."""
-
-    @property
-    def market(self) -> str:
-        """`spot`, `on-demand` or `reservation`."""
-
-    @property
-    def enrolment(self) -> Enrolment:
-        """What its run asked for."""
-
-
 class Host:
     """One machine with GPUs."""
 
-    def __init__(self, instance: Machine, reboot: Callable[[], None], *, objects: NodeObjects, clock: Clock) -> None:
+    def __init__(self, instance: Instance, reboot: Callable[[], None], *, objects: NodeObjects, clock: Clock) -> None:
         """
         Bring up a machine whose GPUs nobody has cut yet.
 

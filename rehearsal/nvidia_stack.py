@@ -21,7 +21,7 @@ _RESTART_SECONDS = 1.0
 
 
 class NvidiaStack:
-    """One node's NVIDIA side, as the node agent sees it (`rehearsal.node.InProcess`)."""
+    """One node's NVIDIA side, as the node agent sees it (`rehearsal.instance.InProcess`)."""
 
     def __init__(self, host: Host) -> None:
         self._host = host

@@ -19,6 +19,7 @@ from rehearsal.clock import Clock
 from rehearsal.faults import Enrolment
 from rehearsal.gpu_operator import operator_labels
 from rehearsal.host import Host
+from rehearsal.instance import Instance
 from rehearsal.node_objects import NodeObjects
 from rehearsal.nvidia_stack import NvidiaStack
 
@@ -28,15 +29,19 @@ SCALE = 3000.0
 OWN = node_layout(GPUS["A100-40GB"], [Geometry.of({"4g.20gb": 1, "1g.5gb": 3})] * 8)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FakeInstance:
+def instance(enrolment: Enrolment) -> Instance:
     """A machine of a run."""
-
-    enrolment: Enrolment
-    name: str = "node-a"
-    instance_type: str = "p4d.24xlarge"
-    zone: str = "us-east-1a"
-    market: str = "spot"
+    return Instance(
+        id="i-0123456789abcdef0",
+        name="node-a",
+        instance_type="p4d.24xlarge",
+        zone="us-east-1a",
+        market="spot",
+        labels={},
+        taints=(),
+        run_id=enrolment.run_id,
+        enrolment=enrolment,
+    )
 
 
 @dataclass
@@ -56,7 +61,7 @@ class FakeCluster(NodeObjects):
 
     def boot(self, enrolment: Enrolment) -> None:
         """The node appears."""
-        self.host = Host(FakeInstance(enrolment=enrolment), self.reboot, objects=self, clock=Clock(SCALE))
+        self.host = Host(instance(enrolment), self.reboot, objects=self, clock=Clock(SCALE))
         self.stack = NvidiaStack(self.host)
         self.label({charts.RELEASE: enrolment.release})
 
