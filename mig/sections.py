@@ -1,0 +1,176 @@
+"""
+The sections of a request, each a frozen model that refuses unknown fields and stands alone.
+
+Prefect makes its Run form from these models, so no field is Optional and none is a union: empty or 0 means not given,
+as the field says. Here a field is held to its own range only; `mig.spec.check` knows the rules across fields.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mig.offer import Market
+from training.contract import Kind, Model, Precision
+
+
+def _positions(schema: dict[str, Any]) -> None:
+    """Forms show the fields in the order in which they are written here."""
+    for position, field in enumerate(schema.get("properties", {}).values()):
+        field["position"] = position
+
+
+class Section(BaseModel):
+    """What every part of a request has in common."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, json_schema_extra=_positions
+    )
+
+
+def _form(pattern: str, words: str) -> object:
+    """Text of a certain form; the words say which, where other text is refused."""
+    return Field(pattern=pattern, json_schema_extra={"$comment": words})
+
+
+Name = Annotated[
+    str,
+    _form(
+        r"^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$",
+        "at most 40 lower-case letters, digits and dashes, beginning and ending with a letter or digit",
+    ),
+]
+"""A Kubernetes name that leaves room for what is added to it."""
+
+BlockName = Annotated[str, _form(r"^[a-z0-9-]+$", "the name of a Prefect block: lower-case letters, digits and dashes")]
+Cluster = Annotated[
+    str, _form(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$", "at most 100 letters, digits, dashes and underscores")
+]
+Region = Annotated[str, _form(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "an AWS region, as us-east-1")]
+S3Address = Annotated[str, _form(r"^(s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/.*)?)?$", "an s3:// address")]
+Subnet = Annotated[str, _form(r"^subnet-[0-9a-f]+$", "the id of a subnet, as subnet-0a1b2c3d")]
+Version = Annotated[str, _form(r"^1\.[0-9]{2}$", 'text in quotes, as "1.35"')]
+Zone = Annotated[str, _form(r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$", "an availability zone, as us-east-1a")]
+Text = Annotated[str, Field(max_length=1000)]
+
+
+class Workload(Section):
+    """One Job: a training or an inference service, in one or several pods, each on a slice of its own."""
+
+    name: Name = Field("train", title="Name")
+    """Names the Job; no two workloads of a request have the same."""
+    kind: Kind = Field("train", title="Kind")
+    """`train` fits a model and publishes it; `infer` serves one."""
+    model: Literal["", Model] = Field("", title="Model")
+    """Which network. Empty: that of the workload which `model_from` names."""
+    model_from: Text = Field("", title="Model from")
+    """Only infer. Whose model it serves: a training of this request, or an s3:// address. Empty: it fits its own."""
+    slice: Text = Field("small", title="Slice")
+    """A size (small, medium, large, full), or a profile by its name, as 3g.20gb or 1g.5gb+me."""
+    count: int = Field(1, title="Pods", ge=1, le=1000)
+    """How many pods; each gets a slice of its own."""
+    epochs: int = Field(1, title="Epochs", ge=1, le=10_000)
+    """How often the training goes through its images."""
+    batch: int = Field(64, title="Batch", ge=1, le=65_536)
+    """Images in one step."""
+    image_size: int = Field(32, title="Image size (px)", ge=8, le=1024)
+    """Pixels of an edge; Fashion-MNIST's 28 are scaled to it."""
+    train_images: int = Field(60_000, title="Training images", ge=1, le=60_000)
+    """How many of the 60,000 training images are used, from the first."""
+    learning_rate: float = Field(0.002, title="Learning rate", gt=0, le=10)
+    """The peak of the one-cycle schedule, per step."""
+    precision: Precision = Field("auto", title="Precision")
+    """Of the arithmetic; `auto` is bf16 where the hardware has it, else fp32."""
+    seed: int = Field(1, title="Seed", ge=0, le=2**31 - 1)
+    """Where the workload's random numbers start."""
+    checkpoint_minutes: float = Field(5, title="Checkpoint every (minutes)", ge=0, le=1440)
+    """Minutes between two checkpoints of a training. 0: none but the last."""
+    seconds: float = Field(20, title="Serve for (seconds)", ge=0, le=604_800)
+    """Only infer. Seconds that it serves. 0: until `requests` are answered."""
+    requests: int = Field(0, title="Serve images", ge=0, le=10**12)
+    """Only infer. Images after which it ends. 0: when its `seconds` are over."""
+    micro_batch: int = Field(0, title="Micro-batch", ge=0, le=65_536)
+    """Only infer. Images answered at once. 0: as many as `batch`."""
+    http: bool = Field(default=False, title="HTTP")
+    """Only infer. Whether it also answers over HTTP."""
+    image: Text = Field("", title="Container image")
+    """The image of its containers. Empty: the pipeline's own."""
+    timeout_minutes: float = Field(0, title="Time limit (minutes)", ge=0, le=10_080)
+    """Minutes after which it is ended and counts as failed. 0: when the run's `max_hours` are over."""
+
+
+class Capacity(Section):
+    """Where nodes are looked for, in which order, and how often."""
+
+    markets: tuple[Market, ...] = Field(("reservation", "spot", "on-demand"), title="Markets", min_length=1)
+    """Asked in this order, a reservation always first; all zones of one market before the next."""
+    zones: tuple[Zone, ...] = Field((), title="Zones")
+    """Availability zones in the order in which they are asked. Empty: a, b and c of the region."""
+    attempts: int = Field(3, title="Attempts", ge=1, le=100)
+    """How often the whole ladder is gone through before the run ends without capacity."""
+    retry_minutes: float = Field(15, title="Retry after (minutes)", ge=0, le=1440)
+    """Minutes between two attempts."""
+
+
+class Lease(Section):
+    """For how long the run answers for what it created, unless it says so again."""
+
+    minutes: float = Field(15, title="Minutes", ge=5, le=720)
+    """Minutes after which nodes of a run that is not heard of any more are taken down."""
+
+
+class Fault(Section):
+    """Something that goes wrong in a rehearsal, on this run's own resources only."""
+
+    kind: Literal["no_capacity", "mig_failed", "mig_stuck"] = Field("no_capacity", title="Kind")
+    """An offer is refused; MIG Manager ends `failed`; MIG Manager never leaves `pending`."""
+    rung: Text = Field("", title="Rung")
+    """Only no_capacity. The offer that is refused, as `spot p4d.24xlarge us-east-1a`. Empty: all."""
+    zone: Text = Field("", title="Zone")
+    """Only no_capacity. Empty: all."""
+    market: Literal["", Market] = Field("", title="Market")
+    """Only no_capacity. Empty: all."""
+    instance_type: Text = Field("", title="Instance type")
+    """Only no_capacity. Empty: all."""
+    code: Text = Field("", title="Error code")
+    """Only no_capacity. What EC2 answers, as InsufficientInstanceCapacity. Empty: what that market usually answers."""
+    node: int = Field(0, title="Node", ge=0, le=10_000)
+    """Only mig_failed and mig_stuck. Which of the run's nodes, from 0."""
+
+
+class Rehearsal(Section):
+    """How a rehearsal is staged. Used when the target is `rehearsal`."""
+
+    time_scale: float = Field(60, title="Time scale", ge=1, le=600)
+    """Simulated seconds in one second of the wall clock: 60 makes a minute of cloud delay a second."""
+    seed: int = Field(1, title="Seed", ge=0, le=2**31 - 1)
+    """Where the stage's random numbers start for this run."""
+    faults: tuple[Fault, ...] = Field((), title="Faults")
+    """What goes wrong, in this order."""
+
+
+class Eks(Section):
+    """The cluster on AWS. Used when the target is `eks`."""
+
+    region: Region = Field("us-east-1", title="Region")
+    """AWS region of the cluster and its nodes."""
+    cluster: Cluster = Field("mig", title="Cluster")
+    """Name of the EKS cluster."""
+    kubernetes: Version = Field("1.35", title="Kubernetes")
+    """Version of a cluster that is raised; at least 1.34."""
+    state: S3Address = Field("", title="State")
+    """s3:// address of the Pulumi state and the results. Empty: the bucket that `mig bootstrap` made."""
+    subnets: tuple[Subnet, ...] = Field((), title="Subnets")
+    """Ids of the subnets for the nodes. Empty: the cluster's own."""
+    raise_missing: bool = Field(default=True, title="Raise missing parts")
+    """Whether a cluster, GPU Operator or DRA driver that is not there is raised."""
+
+
+class Existing(Section):
+    """Nodes that are there already. Used when the target is `existing`."""
+
+    context: Text = Field("", title="Context")
+    """Context of the kubeconfig. Empty: the current one."""
+    node_selector: dict[str, str] = Field(default_factory=dict, title="Node selector")
+    """Labels of the nodes that may be used. Empty: every node with a GPU that can be cut."""
+    allow_repartition: bool = Field(default=False, title="Allow repartition")
+    """Whether nodes that are cut otherwise may be cut anew; how they were is put back afterwards."""
