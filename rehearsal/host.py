@@ -91,6 +91,7 @@ class Host:
             return self._config
 
     def reboot(self) -> None:
-        """Reboot the machine: what its GPUs remember of it is up to them."""
+        """Reboot the machine: what its GPUs remember is up to them, and no kubelet wipes slices meanwhile."""
+        self.plugin = None
         self.cards = tuple(card.rebooted() for card in self.cards)
         self._reboot()
