@@ -1,23 +1,63 @@
 """
 Both ends of the wire between the pipeline and a pod, in one file: what a pod is told, and what it answers.
 
-A pod is told by environment variables (`Orders.to_env` writes them, `Orders.from_env` reads them). It answers on standard
-output, one JSON object a line, each with a `type` (`Line`); everything else that a pod says goes to standard error.
+A pod is told by environment variables (`Orders.to_env` writes them, `Orders.from_env` reads them). It answers on
+standard output, one JSON object a line, each with a `type`; everything else that it says goes to standard error:
+
+    {"type":"event","event":"started","model":"cnn","device":"Intel Xeon 2.80GHz","mig_uuid":"MIG-…",…}
+    {"type":"step","epoch":1,"step":20,"steps":156,"progress":0.06,"train_loss":1.61,"train_accuracy":0.43,…}
+    {"type":"epoch","epoch":1,"epochs":2,"loss":0.61,"accuracy":0.77,"train_loss":0.93,"train_accuracy":0.66,…}
+    {"type":"result","finished":true,"loss":0.46,"accuracy":0.83,"images_per_second":241.0,…}
+
+`loss` and `accuracy` are always those on the held-out test images. A pod's exit code says the rest: 0 finished, 42 the
+request is wrong, 143 told to stop (the last line has its figures so far), 1 anything else, with a traceback.
 This is the only file that reads the environment, and it needs nothing but the standard library.
 """
 
 import json
-from collections.abc import Mapping
+import math
+import os
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 PREFIX = "MIG_"
 REQUEST_IS_WRONG = 42
 """Exit code that says: trying again will not help, the request is wrong."""
+STOPPED = 143
+"""Exit code of a pod that SIGTERM stopped before it had finished: a Job must not count it as done."""
+DATA_FOLDER = "data"
+"""Where the init container leaves the data set, relative to the pod's working directory."""
 
 Kind = Literal["train", "infer"]
+Model = Literal["resnet18", "cnn", "mlp"]
+Precision = Literal["auto", "bf16", "fp32"]
 LineType = Literal["event", "step", "epoch", "result"]
-LINE_TYPES: tuple[LineType, ...] = ("event", "step", "epoch", "result")
+LINE_TYPES: tuple[LineType, ...] = get_args(LineType)
+
+_ONE_OF: Mapping[str, tuple[str, ...]] = {
+    "kind": get_args(Kind),
+    "model": get_args(Model),
+    "precision": get_args(Precision),
+}
+_AT_LEAST: Mapping[str, int] = {
+    "index": 0,
+    "batch": 1,
+    "image_size": 8,  # three poolings halve it
+    "epochs": 1,
+    "train_images": 1,
+    "seed": 0,
+    "checkpoint_minutes": 0,
+    "seconds": 0,
+    "requests": 0,
+    "micro_batch": 0,
+}
+_TOLD_BY_THE_NODE: Mapping[str, str] = {"index": "JOB_COMPLETION_INDEX", "device": "NVIDIA_VISIBLE_DEVICES"}
+
+
+class OrdersError(ValueError):
+    """The orders cannot be carried out as given: one sentence that names the variable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,24 +68,29 @@ class Orders:
     workload: str
     index: int = 0
     """Which of the workload's pods this is: the Job's completion index, from 0."""
+    device: str = ""
+    """The device the pod's claim was given, as the container runtime says it; empty or `void`: CUDA knows."""
     kind: Kind
-    model: str
+    model: Model
     data: str
     """`s3://bucket/prefix` under which the data set's four IDX files and their `SHA256SUMS` lie."""
     output: str
-    """`s3://bucket/prefix` of this workload; the pod writes beneath it only."""
+    """`s3://bucket/prefix` of this workload; the pod writes beneath it only, in `folder`."""
     model_from: str = ""
-    """`s3://bucket/prefix` where models are published to serve; empty: fit one first."""
+    """`s3://bucket/prefix` where models are published to serve (a training's `folder`); empty: fit one first."""
     batch: int = 64
     image_size: int = 32
     """Pixels of an edge."""
     epochs: int = 1
     train_images: int = 60_000
+    """The first so many of the training set."""
     learning_rate: float = 0.002
-    precision: str = "auto"
+    """The peak of the one-cycle schedule."""
+    precision: Precision = "auto"
     """`auto` is bf16 where the hardware has it, else fp32."""
     seed: int = 1
     checkpoint_minutes: float = 5.0
+    """Minutes between two checkpoints. Reserved: a training keeps none yet, only its models."""
     seconds: float = 20.0
     """How long an inference service serves; 0: by `requests` alone."""
     requests: int = 0
@@ -53,31 +98,52 @@ class Orders:
     micro_batch: int = 0
     """Images answered at once; 0: `batch`."""
     http: bool = False
-    """Whether an inference service also answers over HTTP."""
+    """Whether an inference service also answers over HTTP. Reserved: refused for now."""
+
+    @property
+    def folder(self) -> str:
+        """`s3://bucket/prefix` of this one pod; its first pod's is the workload's own, where others look for models."""
+        return f"{self.output}/{self.index}" if self.index else self.output
 
     def to_env(self) -> dict[str, str]:
-        """As environment variables: `MIG_RUN_ID`, `MIG_WORKLOAD`, ..."""
-        return {PREFIX + f.name.upper(): _written(getattr(self, f.name)) for f in fields(self)}
+        """As environment variables: `MIG_RUN_ID`, `MIG_WORKLOAD`, ...; without what only the node can tell."""
+        told = (field.name for field in fields(self) if field.name not in _TOLD_BY_THE_NODE)
+        return {_variable(name): _written(getattr(self, name)) for name in told}
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Orders":
-        """Read what `to_env` wrote; the index comes from the Job. Raises ValueError naming the variable."""
+        """Read what `to_env` wrote, and what the node adds. Raises OrdersError naming the variable."""
         given: dict[str, Any] = {}
         for field in fields(cls):
-            name = PREFIX + field.name.upper()
-            if name in env:
-                given[field.name] = _read(name, env[name], field.type)
-        if "JOB_COMPLETION_INDEX" in env:
-            given["index"] = _read("JOB_COMPLETION_INDEX", env["JOB_COMPLETION_INDEX"], int)
+            variable = _variable(field.name)
+            if variable in env:
+                given[field.name] = _read(variable, env[variable], field.type)
         try:
-            return cls(**given)
+            orders = cls(**given)
         except TypeError as error:
-            raise ValueError(f"orders incomplete: {error}") from error
+            raise OrdersError(f"orders incomplete: {error}") from error
+        _check(orders)
+        return orders
+
+
+def carry_out(story: Callable[[Orders], int]) -> int:
+    """What an entry point does: read this process's orders, tell the story, answer with its exit code."""
+    try:
+        return story(Orders.from_env(os.environ))
+    except OrdersError as error:
+        sys.stderr.write(f"{error}\n")
+        return REQUEST_IS_WRONG
+
+
+def say(kind: LineType, **facts: object) -> None:
+    """Answer one line, at once."""
+    sys.stdout.write(line(kind, **facts) + "\n")
+    sys.stdout.flush()
 
 
 def line(kind: LineType, **facts: object) -> str:
     """One answer as the text of one line, without its newline."""
-    return json.dumps({"type": kind, **facts}, separators=(",", ":"))
+    return json.dumps({"type": kind, **facts}, separators=(",", ":"), allow_nan=False)
 
 
 def read_line(text: str) -> dict[str, Any] | None:
@@ -86,23 +152,48 @@ def read_line(text: str) -> dict[str, Any] | None:
         return None
     try:
         facts = json.loads(text)
-    except json.JSONDecodeError:
+    except (
+        ValueError,
+        RecursionError,
+    ):  # no JSON, a number of too many digits, brackets too deep: a log holds anything
         return None
     return facts if isinstance(facts, dict) and facts.get("type") in LINE_TYPES else None
+
+
+def _variable(field: str) -> str:
+    return _TOLD_BY_THE_NODE.get(field, PREFIX + field.upper())
 
 
 def _written(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _read(name: str, text: str, kind: Any) -> Any:
+def _read(name: str, text: str, kind: Any) -> Any:  # noqa: ANN401 - a field's type decides
     if kind is bool:
         if text not in {"true", "false"}:
-            raise ValueError(f"{name}: {text!r} is neither true nor false")
+            raise OrdersError(f"{name}: {text!r} is neither true nor false")
         return text == "true"
-    if kind in {int, float}:
-        try:
-            return kind(text)
-        except ValueError as error:
-            raise ValueError(f"{name}: {text!r} is no {kind.__name__}") from error
-    return text
+    if kind not in {int, float}:
+        return text
+    try:
+        number = kind(text)
+    except ValueError as error:
+        raise OrdersError(f"{name}: {text!r} is no {kind.__name__}") from error
+    if not math.isfinite(number):
+        raise OrdersError(f"{name}: {text!r} is not finite")
+    return number
+
+
+def _check(orders: Orders) -> None:
+    for field, accepted in _ONE_OF.items():
+        if getattr(orders, field) not in accepted:
+            raise OrdersError(f"{_variable(field)}: {getattr(orders, field)!r} is none of {', '.join(accepted)}")
+    for field, least in _AT_LEAST.items():
+        if getattr(orders, field) < least:
+            raise OrdersError(f"{_variable(field)}: {getattr(orders, field)} is below {least}")
+    if orders.learning_rate <= 0:
+        raise OrdersError(f"MIG_LEARNING_RATE: {orders.learning_rate} is not above 0")
+    if orders.kind == "infer" and not (orders.seconds or orders.requests):
+        raise OrdersError("MIG_SECONDS, MIG_REQUESTS: one of them must be above 0, or the service never ends")
+    if orders.http:
+        raise OrdersError("MIG_HTTP: true is not served yet; accepted: false")

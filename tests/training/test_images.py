@@ -1,0 +1,93 @@
+"""Images on the device: batches, orders, sizes."""
+
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.contract import OrdersError
+from training.data import STEMS, DamagedError
+from training.images import Images, load, prepare
+
+CPU = torch.device("cpu")
+
+
+def numbered(images: int) -> Images:
+    """Images that carry their own number."""
+    numbers = torch.arange(images)
+    return Images(numbers.to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 8, 8), numbers)
+
+
+def test_both_splits_are_loaded_as_bytes(pod: Path) -> None:
+    """Every image once, one channel, one byte a pixel."""
+    learn, test = load(pod / "data", "train", CPU), load(pod / "data", "test", CPU)
+
+    assert ((320, 1, 8, 8), torch.uint8) == (tuple(learn.pixels.shape), learn.pixels.dtype)
+    assert (150, 1, 8, 8) == tuple(test.pixels.shape)
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        pytest.param(bytes(149), "with labels of shape", id="a label short"),
+        pytest.param(bytes([10]) * 150, "a label is 10, above 9", id="an eleventh class"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(pod: Path, labels: bytes, sentence: str) -> None:
+    """Two files of two data sets are not taken for one."""
+    (pod / "data" / STEMS[3]).write_bytes(struct.pack(">HBBI", 0, 8, 1, len(labels)) + labels)
+
+    with pytest.raises(DamagedError, match=sentence):
+        load(pod / "data", "test", CPU)
+
+
+def test_an_epoch_shows_each_image_at_most_once() -> None:
+    """Full batches without repetition; what does not fill one is left for another epoch."""
+    shown = [int(label) for _, labels in numbered(100).shuffled(32, seed=1) for label in labels]
+
+    assert (96, 96) == (len(shown), len(set(shown)))
+
+
+def test_pixels_keep_their_labels() -> None:
+    """Shuffling moves both together."""
+    for pixels, labels in numbered(100).shuffled(10, seed=1):
+        assert labels.tolist() == pixels[:, 0, 0, 0].tolist()
+
+
+def test_the_seed_alone_decides_the_order() -> None:
+    """The same seed shows the same batches, another seed others, whatever was drawn before."""
+    first = [labels.tolist() for _, labels in numbered(64).shuffled(16, seed=1)]
+    torch.rand(5)
+
+    assert first == [labels.tolist() for _, labels in numbered(64).shuffled(16, seed=1)]
+    assert first != [labels.tolist() for _, labels in numbered(64).shuffled(16, seed=2)]
+
+
+def test_a_set_smaller_than_a_batch_is_one_batch() -> None:
+    """An epoch is never empty."""
+    assert [5] == [len(labels) for _, labels in numbered(5).shuffled(64, seed=1)]
+
+
+def test_testing_shows_every_image_in_order() -> None:
+    """The last batch may be short."""
+    assert [4, 4, 2] == [len(labels) for _, labels in numbered(10).batches(4)]
+
+
+def test_more_images_than_there_are_is_a_wrong_order() -> None:
+    """Nobody trains on fewer images than was asked for without being told."""
+    with pytest.raises(OrdersError, match="MIG_TRAIN_IMAGES: 11 were asked for, the data set has 10"):
+        numbered(10).first(11)
+
+
+@pytest.mark.parametrize("size", [8, 28, 32, 224])
+def test_images_come_at_the_size_that_was_asked_for(size: int) -> None:
+    """Smaller, larger or as they are."""
+    assert (3, 1, size, size) == tuple(prepare(torch.zeros(3, 1, 28, 28, dtype=torch.uint8), size).shape)
+
+
+def test_grey_of_the_mean_is_zero() -> None:
+    """Networks see values around 0, not bytes."""
+    prepared = prepare(torch.full((1, 1, 8, 8), 73, dtype=torch.uint8), 8)
+
+    assert torch.allclose(torch.zeros(()), prepared, atol=0.01)

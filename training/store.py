@@ -1,0 +1,75 @@
+"""
+S3, and nothing else of AWS: one prefix of a bucket, as a folder whose files are read and written whole.
+
+Credentials, region and endpoint are boto3's own business: a pod has them from its pod identity. That identity must be
+allowed to list what it reads: without that S3 answers "forbidden" for a file that is not there yet.
+"""
+
+from dataclasses import dataclass
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from training.contract import OrdersError
+
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 12},  # waits up to 20 s each: a minute without S3 loses nothing
+    s3={"addressing_style": "path"},  # an S3 server on a loopback port has no name for every bucket
+    connect_timeout=5,
+    read_timeout=60,
+)
+_NOT_THERE = frozenset({"404", "NoSuchKey"})
+_UNCHANGED = frozenset({"304", "NotModified"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file as it was when it was read."""
+
+    content: bytes
+    etag: str
+    """Names this content: `Folder.read_newer` asks for another."""
+
+
+class Folder:
+    """All that lies under one `s3://bucket/prefix`."""
+
+    def __init__(self, address: str) -> None:
+        self._bucket, self._prefix = parse(address)
+        self._client = boto3.client("s3", config=_CONFIG)
+
+    def __str__(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    def read(self, name: str) -> bytes:
+        """What the file holds. Raises FileNotFoundError."""
+        file = self.read_newer(name, "")
+        if file is None:
+            raise FileNotFoundError(f"{self}/{name}")
+        return file.content
+
+    def read_newer(self, name: str, etag: str) -> File | None:
+        """The file, or None while it is not there or still is the one that `etag` names."""
+        condition = {"IfNoneMatch": etag} if etag else {}
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name, **condition)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _NOT_THERE | _UNCHANGED:
+                return None
+            raise
+        return File(content=answer["Body"].read(), etag=answer["ETag"])
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put the whole file there: readers see the old one or the new one, nothing between."""
+        self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=content)
+
+
+def parse(address: str) -> tuple[str, str]:
+    """Bucket and key prefix of an `s3://` address; the prefix is empty or ends with a slash."""
+    scheme, _, rest = address.partition("://")
+    bucket, _, path = rest.partition("/")
+    prefix = path.strip("/")
+    if scheme != "s3" or not bucket:
+        raise OrdersError(f"{address!r} is no address of the form s3://bucket/prefix")
+    return bucket, f"{prefix}/" if prefix else ""
