@@ -1,9 +1,8 @@
 """
 The last thing a child does before it becomes the program it was started for: bind its life to its parent's.
 
-Run as a file, never imported by what it starts: `python -I -S bound.py PARENT SIGNAL PROGRAM ARGUMENT...`. Linux sends the
-signal when the parent's starting thread ends, however it ends, so children are started from threads that live as long
-as the stage does.
+Run as a file: `python -I -S bound.py PARENT SIGNAL PROGRAM ARGUMENT...`. Linux sends the signal when the parent's
+starting thread ends, however it ends, so children are started from threads that live as long as the stage does.
 """
 
 import ctypes
@@ -30,7 +29,7 @@ def _main(parent: str, by: str, *argv: str) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(by), 0, 0, 0)
     if os.getppid() != int(parent):  # it died between the fork and the line above: no signal will come
         sys.exit(1)
-    os.execv(argv[0], argv)
+    os.execv(argv[0], argv)  # noqa: S606 - a list, as it came
 
 
 if __name__ == "__main__":

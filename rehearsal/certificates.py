@@ -5,7 +5,7 @@ Two authorities, as in any cluster: one for the API server and those who call it
 API server can reach the store beneath. Keys are elliptic (P-256): making all of them takes milliseconds.
 """
 
-import datetime
+import datetime as dt
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from rehearsal import private
 
 _DAYS = 365
-_CLOCK_SKEW = datetime.timedelta(hours=1)
+_CLOCK_SKEW = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,19 +64,17 @@ class Authority:
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         )
         if hosts:
-            unsigned = unsigned.add_extension(x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False)
+            names = x509.SubjectAlternativeName([_host(host) for host in hosts])
+            unsigned = unsigned.add_extension(names, critical=False)
         signed = unsigned.sign(self._key, hashes.SHA256())
         stem = name.replace(":", "-")
         return Certificate(
-            certificate=private.write(
-                self._folder / f"{stem}.crt", signed.public_bytes(serialization.Encoding.PEM)
-            ),
+            certificate=private.write(self._folder / f"{stem}.crt", signed.public_bytes(serialization.Encoding.PEM)),
             key=private.write(self._folder / f"{stem}.key", _pem(key)),
         )
 
-
     def _unsigned(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -84,7 +82,7 @@ class Authority:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - _CLOCK_SKEW)
-            .not_valid_after(now + datetime.timedelta(days=_DAYS))
+            .not_valid_after(now + dt.timedelta(days=_DAYS))
             # Python 3.13 and later refuse a chain without these two.
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)

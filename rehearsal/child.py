@@ -2,13 +2,14 @@
 
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rehearsal import private
 from rehearsal.bound import bound
 from rehearsal.errors import StageError
 
+_GRACE_SECONDS = 3.0
 _LAST_LINES = 5
 _POLL_SECONDS = 0.03
 
@@ -50,32 +51,18 @@ class Child:
             if (why := self.ended()) is not None:
                 raise StageError(why)
             if time.monotonic() > deadline:
-                raise StageError(f"{self.name} is not ready after {seconds:.0f} s; its last words: {self._last_words()}")
+                raise StageError(f"{self.name} is not ready in {seconds:.0f} s; its last words: {self._last_words()}")
             time.sleep(_POLL_SECONDS)
 
-    def stop(self, *, grace: float = 2.0) -> None:
+    def stop(self, *, grace: float = _GRACE_SECONDS) -> None:
         """Ask it to end, and end it when it does not within the grace."""
-        self.ask_to_stop()
+        self._process.terminate()
         try:
             self._process.wait(grace)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
-    def ask_to_stop(self) -> None:
-        """Ask it to end, without waiting."""
-        if self._process.poll() is None:
-            self._process.terminate()
-
     def _last_words(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return " | ".join(line.strip() for line in lines[-_LAST_LINES:]) or "(none)"
-
-
-def stop_all(children: Iterable[Child], *, grace: float = 2.0) -> None:
-    """End several that do not need each other: all are asked before the first is waited for."""
-    asked = list(children)
-    for child in asked:
-        child.ask_to_stop()
-    for child in asked:
-        child.stop(grace=grace)

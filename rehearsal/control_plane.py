@@ -1,22 +1,20 @@
 """
 A real Kubernetes control plane as four processes on loopback: etcd, API server, controller manager, scheduler.
 
-It knows nothing of nodes: whoever brings some registers them with the API server, which reaches their kubelets (for logs) with
-the client certificate that `kubelet_trust` vouches for.
+It knows nothing of nodes: whoever brings some registers them with the API server, which reaches their kubelets (for
+logs) with the client certificate that `kubelet_trust` vouches for.
 """
 
 import base64
 import http.client
 import json
-import signal
 import ssl
-import sys
 from pathlib import Path
 
-from rehearsal import binaries, private
+from rehearsal import private
 from rehearsal.binaries import Binaries
 from rehearsal.certificates import Authority, Certificate, signing_key
-from rehearsal.child import Child, stop_all
+from rehearsal.child import Child
 from rehearsal.ports import LOOPBACK, free, listens
 
 CLUSTER = "mig"
@@ -34,6 +32,9 @@ _SERVER_NAMES = (
 _UNTHROTTLED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
 """The clients' own default limit (20 requests a second) makes 1,600 claims take minutes."""
 
+_FIRST_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
+"""The controllers work when they have given the first namespace its service account."""
+
 _START_SECONDS = 60.0
 """Long enough for a busy machine: the whole takes five seconds on two free cores."""
 
@@ -47,9 +48,7 @@ class ControlPlane:
         self._authority = Authority(folder / "certificates", "kubernetes-ca")
         self._etcd_authority = Authority(folder / "certificates", "etcd-ca")
         self._etcd_port, self._etcd_peer_port, self._port = free(3)
-        self._etcd: Child | None = None
-        self._api_server: Child | None = None
-        self._controllers: list[Child] = []
+        self._children: list[Child] = []
         self.kubeconfig = self._kubeconfig("kubernetes-admin", group="system:masters")
         """How an administrator reaches the API server."""
         self.kubelet_serving = self._authority.issue("kubelet", group="system:nodes", hosts=(LOOPBACK, "localhost"))
@@ -59,36 +58,33 @@ class ControlPlane:
 
     def start(self) -> None:
         """Start all four, each as soon as what it needs answers; StageError names the one that does not."""
-        self._etcd = self._start("etcd", self._etcd_arguments())
-        self._etcd.wait_until(lambda: listens(self._etcd_port), seconds=_START_SECONDS)
-        self._api_server = self._start("kube-apiserver", self._api_server_arguments())
-        probe = _Probe(self._port, self._authority.certificate, self._authority.issue("stage-probe", group="system:masters"))
-        self._api_server.wait_until(lambda: probe.answers("/readyz"), seconds=_START_SECONDS)
+        probe = _Probe(self._port, self._authority.certificate, self._authority.issue("probe", group="system:masters"))
+        etcd = self._start("etcd", self._etcd_arguments())
+        etcd.wait_until(lambda: listens(self._etcd_port), seconds=_START_SECONDS)
+        api_server = self._start("kube-apiserver", self._api_server_arguments())
+        api_server.wait_until(lambda: probe.answers("/readyz"), seconds=_START_SECONDS)
+        self._start("kube-scheduler", self._scheduler_arguments())
         manager = self._start("kube-controller-manager", self._controller_manager_arguments())
-        scheduler = self._start("kube-scheduler", self._scheduler_arguments())
-        self._controllers = [manager, scheduler]
-        # The controllers work when they have given the first namespace its service account.
-        account = "/api/v1/namespaces/default/serviceaccounts/default"
-        manager.wait_until(lambda: probe.answers(account), seconds=_START_SECONDS)
+        manager.wait_until(lambda: probe.answers(_FIRST_ACCOUNT), seconds=_START_SECONDS)
 
     def stop(self) -> None:
-        """End all, the API server before etcd: without etcd it would not end on being asked, and keep its port."""
-        stop_all(self._controllers)
-        stop_all(child for child in (self._api_server,) if child is not None)
-        stop_all(child for child in (self._etcd,) if child is not None)
+        """
+        End them, the last one started first.
+
+        So the API server ends before etcd: without etcd it would not end on being asked, and would keep its port.
+        """
+        while self._children:
+            self._children.pop().stop()
 
     def ended(self) -> str | None:
         """Why the control plane is not whole any more; None while it is."""
-        running = [self._etcd, self._api_server, *self._controllers]
-        return next((why for child in running if child is not None and (why := child.ended())), None)
+        return next((why for child in self._children if (why := child.ended())), None)
 
     def _start(self, name: str, arguments: list[str]) -> Child:
-        return Child(
-            name,
-            [self._binaries.path(name), *arguments],
-            log=private.folder(self._folder / "logs") / f"{name}.log",
-            environment={"HOME": str(self._folder)},
-        )
+        log = private.folder(self._folder / "logs") / f"{name}.log"
+        child = Child(name, [self._binaries.path(name), *arguments], log=log, environment={"HOME": str(self._folder)})
+        self._children.append(child)
+        return child
 
     def _etcd_arguments(self) -> list[str]:
         serving = self._etcd_authority.issue("etcd", hosts=(LOOPBACK, "localhost"))
@@ -216,21 +212,3 @@ def _tls(serving: Certificate, trust: Path, *, prefix: str) -> list[str]:
 
 def _base64(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode("ascii")
-
-
-def main() -> None:
-    """`python -m rehearsal.control_plane FOLDER`: a control plane alone, until Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    plane = ControlPlane(Path(sys.argv[1]), binaries.resolve())
-    try:
-        plane.start()
-        print(plane.kubeconfig, flush=True)
-        signal.pause()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        plane.stop()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,88 @@
+"""How a World is put together: every part, in the order in which they need each other."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal import private
+from rehearsal.address import Address
+from rehearsal.binaries import Binaries
+from rehearsal.bucket import BUCKET, REGION, Bucket, data_folder
+from rehearsal.control_plane import ControlPlane
+from rehearsal.process import Process
+
+SIMULATED = ()
+"""What is not real, as a report says it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembly:
+    """What a World shall be made of and where."""
+
+    folder: Path
+    """Private; everything but the bucket's data lies in it, and ends with it."""
+    binaries: Binaries
+    time_scale: float
+    say: Callable[[str], None]
+    """Where progress is told."""
+
+
+def assemble(wanted: Assembly, parts: ExitStack) -> Callable[[], str | None]:
+    """
+    Start all parts, leave their ends with `parts`, and write the World's file.
+
+    Returns:
+        A question to ask from time to time: why the World is not whole any more; None while it is.
+    """
+    started = time.monotonic()
+
+    def tell(what: str) -> None:
+        wanted.say(f"World: {what} ({time.monotonic() - started:.1f} s)")
+
+    bucket = Bucket(wanted.folder / "s3", parts.enter_context(data_folder(_data_home())))
+    parts.callback(bucket.stop)
+    plane = ControlPlane(wanted.folder / "kubernetes", wanted.binaries)
+    parts.callback(plane.stop)
+    plane.start()
+    tell("Kubernetes is ready")
+    bucket.wait()
+    tell("S3 is ready")
+    environment = {
+        "KUBECONFIG": str(plane.kubeconfig),
+        "AWS_ENDPOINT_URL_S3": bucket.endpoint,
+        "AWS_ACCESS_KEY_ID": bucket.owner.access_key,
+        "AWS_SECRET_ACCESS_KEY": bucket.owner.secret_key,
+        "AWS_REGION": REGION,
+        "MIG_BUCKET": BUCKET,
+        **_pulumi(wanted),
+    }
+    Address(
+        keeper=Process.of(os.getpid()),
+        guard=Process.of(os.getppid()),
+        folder=wanted.folder,
+        time_scale=wanted.time_scale,
+        simulated=SIMULATED,
+        environment=environment,
+    ).write()
+    return lambda: plane.ended() or bucket.ended()
+
+
+def _pulumi(wanted: Assembly) -> dict[str, str]:
+    home = private.folder(wanted.folder / "pulumi" / "home")
+    state = private.folder(wanted.folder / "pulumi" / "state")
+    return {
+        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_HOME": str(home),
+        "PULUMI_CONFIG_PASSPHRASE": secrets.token_hex(16),
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "MIG_PULUMI_ROOT": str(wanted.binaries.root),
+    }
+
+
+def _data_home() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "mig-pipeline"
