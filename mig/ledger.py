@@ -1,7 +1,7 @@
 """The ledger: what a run set out to create and until when, written down before it is asked for; what was released."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -40,6 +40,10 @@ class Lease:
         return cls(run_id=said["run_id"], stack=said["stack"], expires=datetime.fromisoformat(said["expires"]))
 
 
+COMPRESSED = ("capacity", "nodes", "ready", "teardown")
+"""Phases whose time is the cloud's and the nodes'; all others take what this machine takes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
     """One stage of a run in time."""
@@ -52,6 +56,12 @@ class Phase:
     """Wall seconds."""
     simulated_seconds: float | None = None
     """Seconds of the compressed clock, where the phase ran on it."""
+
+    def on_clock(self, scale: float) -> Self:
+        """The same phase, as the clock of cloud and nodes saw it if it ran on that clock."""
+        if scale == 1 or self.name not in COMPRESSED:
+            return self
+        return replace(self, simulated_seconds=round(self.seconds * scale, 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,180 @@
+"""Drawings of a report: the GPUs and who ran where, curves over time, the phases of a run as a time line."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from math import ceil, floor
+from xml.etree.ElementTree import Element
+
+from mig.markup import tag
+from mig.report import DeviceReport, NodeReport, PhaseReport, WorkloadReport
+
+Point = tuple[float, float]
+
+WIDTH, HEIGHT = 340.0, 150.0
+"""Of a chart, in its own units; it is scaled to the width it is given."""
+
+LEFT, RIGHT, TOP, BOTTOM = 44.0, 12.0, 26.0, 20.0
+"""A chart's margins."""
+
+DOTS = 30
+"""Up to so many points are marked one by one."""
+
+COLOURS = 8
+"""How many workloads have a colour of their own (page.css); the ninth shares the first's."""
+
+LINES = 4
+"""At most one more line than this goes across a chart."""
+
+MINUTE, HOUR = 60, 3600
+EXACT = 10
+"""Seconds below which tenths are shown."""
+
+
+def colour(order: int) -> str:
+    """The style of what belongs to one workload, by its place in the request."""
+    return f"--c: var(--c{order % COLOURS})"
+
+
+def gpus(node: NodeReport, workloads: Sequence[WorkloadReport]) -> Element:
+    """A node's GPUs, each a column of its memory slices, with the pod that ran on each MIG device."""
+    users = {
+        pod.device: (order, f"{workload.name} {pod.index}" if len(workload.pods) > 1 else workload.name)
+        for order, workload in enumerate(workloads)
+        for pod in workload.pods
+        if pod.node == node.name and pod.device
+    }
+    by_gpu = groupby(sorted(node.devices, key=lambda d: d.parent_uuid), key=lambda d: d.parent_uuid)
+    said = f"{node.name}: {len(users)} of {len(node.devices)} slices used"
+    return tag(
+        "figure",
+        *(_gpu(order, uuid, tuple(devices), node, users) for order, (uuid, devices) in enumerate(by_gpu)),
+        class_="gpus",
+        role="group",
+        aria_label=said,
+    )
+
+
+def chart(title: str, points: Sequence[Point], *, percent: bool = False) -> Element:
+    """A curve through points over epochs, in the colour that surrounds it; one point alone is a dot."""
+    ticks = _ticks([y for _, y in points])
+    first, last = floor(points[0][0]), ceil(points[-1][0])
+    low, high = ticks[0], ticks[-1]
+
+    def place(point: Point) -> tuple[float, float]:
+        across = (point[0] - first) / (last - first) if last > first else 0.5
+        up = (point[1] - low) / (high - low)
+        return (LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM))
+
+    placed = [place(point) for point in points]
+    final = _number(points[-1][1], percent=percent)
+    return tag(
+        "svg",
+        tag("title", f"{title}: {final} in the end"),
+        tag("text", title, x=0, y=12, class_="title"),
+        tag("text", final, x=WIDTH - RIGHT, y=12, text_anchor="end", class_="last"),
+        *(part for tick in ticks for part in _grid(place((first, tick))[1], _number(tick, percent=percent))),
+        *(tag("text", f"{at:g}", x=place((at, low))[0], y=HEIGHT - 5, text_anchor="middle") for at in {first, last}),
+        tag("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in placed), class_="line"),
+        *(tag("circle", cx=x, cy=y, r=3) for x, y in (placed if len(placed) <= DOTS else placed[-1:])),
+        viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
+        class_="chart",
+        role="img",
+        aria_label=f"{title}: from {_number(points[0][1], percent=percent)} to {final}",
+    )
+
+
+def time_line(phases: Sequence[PhaseReport]) -> Element:
+    """The phases of a run, each where it lay in time."""
+    began = [datetime.fromisoformat(phase.started).timestamp() for phase in phases]
+    start = min(began)
+    whole = max(b + p.seconds for b, p in zip(began, phases, strict=True)) - start or 1.0
+    said = ", ".join(f"{phase.name} {duration(phase.seconds)}" for phase in phases)
+    return tag(
+        "figure",
+        *(
+            part
+            for phase, begin in zip(phases, began, strict=True)
+            for part in _phase(phase, (begin - start) / whole, phase.seconds / whole)
+        ),
+        class_="phases",
+        role="group",
+        aria_label=f"Time line: {said}",
+    )
+
+
+def sim() -> Element:
+    """The mark beside a number that was simulated."""
+    return tag("abbr", "sim", class_="sim", title="simulated, not measured")
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`."""
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s" if seconds < EXACT else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), MINUTE)
+    return f"{minutes} min {rest:02} s" if seconds < HOUR else f"{minutes // MINUTE} h {minutes % MINUTE:02} min"
+
+
+def _gpu(
+    order: int,
+    uuid: str,
+    devices: Sequence[DeviceReport],
+    node: NodeReport,
+    users: Mapping[str, tuple[int, str]],
+) -> Element:
+    placed = sorted(devices, key=lambda d: d.memory_slices or (node.memory_slices,))
+    rows = f"grid-template-rows: repeat({node.memory_slices}, 1.6rem)"
+    return tag(
+        "div",
+        tag("div", tag("b", f"GPU {order}"), tag("code", uuid[-6:], title=uuid), class_="gpu-name"),
+        tag("div", *(_slice(device, users.get(device.name)) for device in placed), class_="slices", style=rows),
+    )
+
+
+def _slice(device: DeviceReport, user: tuple[int, str] | None) -> Element:
+    covered = device.memory_slices
+    where = f"grid-row: {covered[0] + 1} / span {len(covered)}" if covered else ""
+    if user is None:
+        idle = tag("span", f"{device.profile} · idle")
+        return tag("div", idle, class_="slice idle", style=where, title=f"{device.name}: idle")
+    order, name = user
+    kind = "slice used" if len(covered) > 1 else "slice used row"
+    style = "; ".join(part for part in (where, colour(order)) if part)
+    said = (tag("span", tag("b", name)), tag("span", device.profile, class_="soft"))
+    return tag("div", *said, class_=kind, style=style, title=f"{device.name}: {name}")
+
+
+def _grid(y: float, text: str) -> Iterable[Element]:
+    yield tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid")
+    yield tag("text", text, x=LEFT - 6, y=y + 4, text_anchor="end")
+
+
+def _phase(phase: PhaseReport, left: float, width: float) -> Iterable[Element]:
+    clock = phase.simulated_seconds
+    yield tag("span", phase.name)
+    bar = tag("i", style=f"left: {left:.2%}; width: {width:.2%}", class_="cloud" if clock else "")
+    yield tag("div", bar, class_="track", title=f"{phase.name}: {duration(phase.seconds)}")
+    simulated = (" = ", duration(clock), sim()) if clock else ()
+    yield tag("span", duration(phase.seconds), *simulated, class_="num")
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """Three to five round numbers that hold all values between them."""
+    low, high = min(values), max(values)
+    span = (high - low) or abs(high) or 1.0
+    step = next(s for s in _round_steps(span) if span / s <= LINES)
+    first, last = int(low // step), -int(-high // step)
+    return [round(step * i, 10) for i in range(first, max(last, first + 1) + 1)]
+
+
+def _round_steps(span: float) -> Iterable[float]:
+    power = 10.0 ** (len(str(int(span))) - 1) if span >= 1 else 1.0
+    while power > span:
+        power /= 10
+    for scale in (power / 10, power, power * 10):
+        yield from (scale, scale * 2, scale * 5)
+
+
+def _number(value: float, *, percent: bool) -> str:
+    return f"{value * 100:.3g} %" if percent else f"{value:.3g}"
