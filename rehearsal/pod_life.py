@@ -2,11 +2,10 @@
 One pod on its node, from the moment it is bound until its object is gone.
 
 A loop that waits for the next thing to happen, starts what is due, and tells the API server what is so. What is due and
-what it all means is decided in `rehearsal.container`; what a process is made of, in `rehearsal.pod_setup`. Processes take
-the wall's time: grace periods and deadlines are not compressed, back-offs are.
+what it all means is decided in `rehearsal.container`; what a process is made of, in `rehearsal.pod_setup`. Processes
+take the wall's time: grace periods and deadlines are not compressed, back-offs are.
 """
 
-import logging
 import math
 import signal
 import threading
@@ -14,17 +13,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 from queue import Empty, SimpleQueue
 
-from rehearsal import container, pod_status
-from rehearsal.api_server import ApiError, Object
-from rehearsal.container import Container, Held, Phase, Terminated
+from rehearsal import container
+from rehearsal.api_server import Object
+from rehearsal.container import Container, Held, Phase, RestartPolicy, Terminated
+from rehearsal.pod_object import PodObject
 from rehearsal.pod_setup import Footing, Site, clear, prepare, process
 from rehearsal.pod_status import OVER, Report
 from rehearsal.runtime import Ended, Started
 
-_LOG = logging.getLogger(__name__)
 _TRY_AGAIN_SECONDS = 1.0
 """Wall seconds between two tries at something that is not there yet."""
 
@@ -41,6 +39,9 @@ class Ending:
     message: str = ""
 
 
+_OF_ITSELF = Ending(kill_at=math.inf)
+
+
 class PodLife:
     """One pod whose containers are processes."""
 
@@ -53,17 +54,14 @@ class PodLife:
             site: what it shares with the others on its node.
             containers: how its containers were when the node went down under them; none for a new pod.
         """
-        self._pod = pod
+        self._pod = PodObject(pod, site.api)
         self._site = site
         self._containers = {c.name: c for c in containers or container.containers(pod)}
-        now = time.time()
-        self._since = pod_status.since(pod, now)
-        age = now - self._since
+        self._policy: RestartPolicy = pod["spec"]["restartPolicy"]
+        age = time.time() - self._pod.since
         self._deadline: float = time.monotonic() - age + pod["spec"].get("activeDeadlineSeconds", math.inf)
-        self._conditions = {c["type"]: c for c in pod.get("status", {}).get("conditions", [])}
         self._footing: Footing | None = None
         self._ending: Ending | None = None
-        self._told: Report | None = None
         self._unsaid = False
         self._gone = False
         self._vanished = False
@@ -72,7 +70,7 @@ class PodLife:
 
     def start(self) -> None:
         """Begin."""
-        self._inbox.put(partial(self._see, self._pod))
+        self._inbox.put(partial(self._see, self._pod.content))
         self._thread.start()
 
     def see(self, pod: Object) -> None:
@@ -102,7 +100,7 @@ class PodLife:
         finally:
             self._release()
         if self._vanished:
-            clear(self._pod, self._site)
+            clear(self._pod.content, self._site)
 
     def _hear(self) -> None:
         """Wait until something happens, or is due to."""
@@ -140,11 +138,11 @@ class PodLife:
                 self._containers[each.name] = self._start(each)
 
     def _start(self, wanted: Container) -> Container:
-        starting = wanted.starting(self._pod["metadata"]["uid"])
+        starting = wanted.starting(self._pod.uid)
         try:
             if self._footing is None:
-                self._footing = prepare(self._pod, self._site)
-            order = process(self._pod, starting, self._footing, self._site)
+                self._footing = prepare(self._pod.content, self._site)
+            order = process(self._pod.content, starting, self._footing, self._site)
         except Held as held:
             return wanted.held(held.waiting, until=time.monotonic() + _TRY_AGAIN_SECONDS)
         self._site.runtime.start(order, lambda event: self._inbox.put(partial(self._happened, wanted.name, event)))
@@ -154,64 +152,27 @@ class PodLife:
         if self._gone:
             return
         phase = self._phase()
+        why = self._ending if phase in OVER and self._ending is not None else _OF_ITSELF
+        report = Report(
+            containers=self._all, since=self._pod.since, phase=phase, reason=why.reason, message=why.message
+        )
         if phase in OVER:
             self._release()  # before anybody hears that it is over, and gives its devices to the next
-        self._unsaid = not self._report(phase)
-        # With no grace left it is only somebody's finalizer that keeps the object.
-        if phase in OVER and not self._unsaid and self._pod["metadata"].get("deletionGracePeriodSeconds"):
-            self._remove()
+        self._unsaid = not self._pod.tell(report)
+        if phase in OVER and self._pod.deleted and not self._unsaid:
+            self._unsaid = not self._pod.remove()
 
     def _phase(self) -> Phase:
         if self._ending is None:
-            over = container.settled(self._all, self._pod["spec"].get("restartPolicy", "Always"))
-            return over or container.phase(self._all)
+            return container.settled(self._all, self._policy) or container.phase(self._all)
         if container.active(self._all):
             return container.phase(self._all)
         return "Failed" if self._ending.reason else container.outcome(self._all)
 
-    def _report(self, phase: Phase) -> bool:
-        """Tell the API server what is so; False when it has to be tried again."""
-        ending = self._ending if phase in OVER else None
-        report = Report(
-            containers=self._all,
-            since=self._since,
-            phase=phase,
-            reason=ending.reason if ending else "",
-            message=ending.message if ending else "",
-        )
-        if report == self._told:
-            return True
-        status = pod_status.status(report, self._conditions, time.time())
-        said = self._ask(
-            lambda: self._site.api.patch(
-                f"{self._path}/status", {"metadata": {"uid": self._pod["metadata"]["uid"]}, "status": status}
-            )
-        )
-        if said:
-            self._told = report
-            self._conditions = {c["type"]: c for c in status["conditions"]}
-        return said
-
-    def _remove(self) -> None:
-        """The last act of a kubelet for a deleted pod: say that nothing of it runs any more."""
-        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": self._pod["metadata"]["uid"]}}
-        self._unsaid = not self._ask(lambda: self._site.api.delete(self._path, options))
-
-    def _ask(self, ask: Callable[[], object]) -> bool:
-        """Whether it was said; an object that is gone, or another one of the same name, needs to hear nothing."""
-        try:
-            ask()
-        except ApiError as error:
-            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
-                _LOG.warning("pod %s: %s", self._path, error)
-                return False
-        return True
-
     def _see(self, pod: Object) -> None:
-        self._pod = pod
-        if "deletionTimestamp" in pod["metadata"]:
-            grace = pod["metadata"].get("deletionGracePeriodSeconds", self._grace())
-            kill_at = time.monotonic() + grace
+        self._pod.content = pod
+        if self._pod.deleted:
+            kill_at = time.monotonic() + pod["metadata"].get("deletionGracePeriodSeconds", self._grace())
             if self._ending is None or kill_at < self._ending.kill_at < math.inf:
                 self._end(Ending(kill_at=kill_at))
 
@@ -245,22 +206,15 @@ class PodLife:
             self._site.runtime.signal(each.run, number)
 
     def _release(self) -> None:
-        self._site.devices.release(self._pod["metadata"]["uid"])
-        self._site.identity.revoke(self._pod["metadata"]["uid"])
+        self._site.devices.release(self._pod.uid)
+        self._site.identity.revoke(self._pod.uid)
 
     def _due(self) -> tuple[Container, ...]:
-        if self._ending is not None:
-            return ()
-        return container.due(self._all, self._pod["spec"].get("restartPolicy", "Always"))
+        return () if self._ending is not None else container.due(self._all, self._policy)
 
     def _grace(self) -> float:
-        return float(self._pod["spec"].get("terminationGracePeriodSeconds", _GRACE_SECONDS))
+        return float(self._pod.content["spec"].get("terminationGracePeriodSeconds", _GRACE_SECONDS))
 
     @property
     def _all(self) -> tuple[Container, ...]:
         return tuple(self._containers.values())
-
-    @property
-    def _path(self) -> str:
-        metadata = self._pod["metadata"]
-        return f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
