@@ -1,4 +1,4 @@
-"""Ask the cluster for a run's Jobs, and end them."""
+"""Ask the cluster for everything that a run's workloads need, their Jobs last."""
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -8,6 +8,7 @@ from mig.plan import Plan
 from mig.spec import RunSpec
 from tasks import kube
 from tasks.connect import Site, kubernetes
+from tasks.identity import associate
 from tasks.progress import say
 from tasks.stage import sources
 
@@ -15,6 +16,7 @@ from tasks.stage import sources
 @task(name="launch the workloads", cache_policy=NO_CACHE)
 def launch(site: Site, spec: RunSpec, plan: Plan, data: str) -> Launched:
     """Apply everything the run's workloads need, in order; `data` is the staged set's `s3://bucket/prefix`."""
+    associate(site, plan.run_id)
     client = kubernetes(site)
     manifests = build(spec, plan, bucket=site.bucket, data=data, sources=sources())
     for manifest in manifests:

@@ -20,6 +20,7 @@ from mig.spec import RunSpec
 from mig.verdict import Settled, Verdict, Waiting
 from tasks import kube
 from tasks.connect import Site, aws, backend, clock, kubernetes
+from tasks.identity import dissociate
 from tasks.progress import say
 from tasks.publish import write_lease
 from tasks.wait import Patience, until
@@ -71,7 +72,7 @@ def release(site: Site, run_id: str) -> Released:
 
     Idempotent. What goes wrong on the way is said, and shows in what is left; it hides no earlier error.
     """
-    for step in (_end_jobs, _scale_to_zero, _destroy_stacks):
+    for step in (_end_jobs, dissociate, _scale_to_zero, _destroy_stacks):
         try:
             step(site, run_id)
         except PipelineError as trouble:
