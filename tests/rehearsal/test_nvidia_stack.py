@@ -151,7 +151,9 @@ class FakeCluster(NodeObjects):
                 self.stack.stop(self.pods.pop(name))
 
 
-DAEMON_SETS = {m["metadata"]["name"]: m["spec"]["template"] for m in charts.manifests() if m["kind"] == "DaemonSet"}
+DAEMON_SETS: dict[str, dict[str, Any]] = {
+    m["metadata"]["name"]: m["spec"]["template"] for m in charts.manifests() if m["kind"] == "DaemonSet"
+}
 
 
 def _template(name: str) -> dict[str, Any]:
