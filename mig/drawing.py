@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
-from math import ceil, floor
+from math import ceil, floor, log10
 from xml.etree.ElementTree import Element
 
 from mig.markup import tag
@@ -23,8 +23,11 @@ DOTS = 30
 COLOURS = 8
 """How many workloads have a colour of their own (page.css); the ninth shares the first's."""
 
-LINES = 4
-"""At most one more line than this goes across a chart."""
+STEPS = 4
+"""At most so many steps of its axis make up a chart's span."""
+
+THOUSAND = 1000
+"""From here on no digits stand after the point."""
 
 MINUTE, HOUR = 60, 3600
 EXACT = 10
@@ -110,10 +113,11 @@ def sim() -> Element:
 
 def duration(seconds: float) -> str:
     """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 10 min`."""
-    if seconds < MINUTE:
-        return f"{seconds:.1f} s" if seconds < EXACT else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), MINUTE)
-    return f"{minutes} min {rest:02} s" if seconds < HOUR else f"{minutes // MINUTE} h {minutes % MINUTE:02} min"
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{seconds:.1f} s" if seconds < EXACT else f"{whole} s"
+    minutes, rest = divmod(whole, MINUTE)
+    return f"{minutes} min {rest:02} s" if whole < HOUR else f"{minutes // MINUTE} h {minutes % MINUTE:02} min"
 
 
 def _gpu(
@@ -160,21 +164,16 @@ def _phase(phase: PhaseReport, left: float, width: float) -> Iterable[Element]:
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
-    """Three to five round numbers that hold all values between them."""
+    """Round numbers at equal steps that hold all values between them."""
     low, high = min(values), max(values)
     span = (high - low) or abs(high) or 1.0
-    step = next(s for s in _round_steps(span) if span / s <= LINES)
-    first, last = int(low // step), -int(-high // step)
-    return [round(step * i, 10) for i in range(first, max(last, first + 1) + 1)]
-
-
-def _round_steps(span: float) -> Iterable[float]:
-    power = 10.0 ** (len(str(int(span))) - 1) if span >= 1 else 1.0
-    while power > span:
-        power /= 10
-    for scale in (power / 10, power, power * 10):
-        yield from (scale, scale * 2, scale * 5)
+    power = 10.0 ** floor(log10(span / STEPS))
+    step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= STEPS)
+    first, last = floor(low / step), ceil(high / step)
+    return [round(step * at, 10) for at in range(first, max(last, first + 1) + 1)]
 
 
 def _number(value: float, *, percent: bool) -> str:
-    return f"{value * 100:.3g} %" if percent else f"{value:.3g}"
+    if percent:
+        return f"{value * 100:.3g} %"
+    return f"{value:,.0f}" if abs(value) >= THOUSAND else f"{value:.3g}"

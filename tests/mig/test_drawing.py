@@ -18,11 +18,11 @@ def test_duration(seconds: float, expected: str) -> None:
 @pytest.mark.parametrize(
     ("values", "labels"),
     [
-        pytest.param([2.3, 0.4], ["0", "1", "2", "3"], id="round numbers hold all values"),
+        pytest.param([2.3, 0.4], ["0", "0.5", "1", "1.5", "2", "2.5"], id="round numbers hold all values"),
         pytest.param([0.691, 0.781], ["0.65", "0.7", "0.75", "0.8"], id="between zero and one"),
-        pytest.param([1200.0, 3100.0], ["1e+03", "2e+03", "3e+03", "4e+03"], id="thousands"),
-        pytest.param([0.5], ["0.5", "1"], id="one point alone"),
-        pytest.param([0.0, 0.0], ["0", "1"], id="nothing at all"),
+        pytest.param([1200.0, 3100.0], ["1,000", "1,500", "2,000", "2,500", "3,000", "3,500"], id="thousands"),
+        pytest.param([0.5], ["0.4", "0.6"], id="one point alone"),
+        pytest.param([0.0, 0.0], ["0", "0.5"], id="nothing at all"),
     ],
 )
 def test_chart_axis(values: list[float], labels: list[str]) -> None:

@@ -27,7 +27,9 @@ NODE = NodeReport(
     config_name="all-balanced",
     gpu="A100-40GB",
     memory_slices=8,
-    devices=(DeviceReport(name="d0", profile="2g.10gb", parent_uuid="GPU-0", memory_slices=(0, 1)),),
+    devices=tuple(
+        DeviceReport(name=f"d{at}", profile="2g.10gb", parent_uuid="GPU-0", memory_slices=(at, at + 1)) for at in (0, 2)
+    ),
 )
 MEDIUM = WorkloadReport(
     name="medium",
@@ -112,7 +114,7 @@ def test_page_is_self_contained() -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["$12.14", "$7.89", "0.55 h of nodes", "3.2 s", "1 of 1", "20 s| = |20 min 00 s"], ids=str
+    "number", ["$12.14", "$7.89", "0.55 h of nodes", "3.2 s", "1 of 2", "20 s = 20 min 00 s"], ids=str
 )
 def test_simulated_numbers_are_marked(number: str) -> None:
     """Each simulated number carries its mark beside it, wherever it stands."""
@@ -148,7 +150,7 @@ def test_figures_say_what_they_show() -> None:
     """Whoever cannot see a figure is told what it shows."""
     page = render(REPORT)
 
-    assert 'aria-label="ip-10-0-1-23.ec2.internal: 1 of 1 slices used"' in page
+    assert 'aria-label="ip-10-0-1-23.ec2.internal: 1 of 2 slices used"' in page
     assert 'aria-label="Time line: ready 20 s"' in page
 
 
