@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -100,7 +100,7 @@ def doctor() -> None:
     raise typer.Exit(0 if all(finding.well for finding in found) else 1)
 
 
-def main() -> NoReturn:
+def main() -> None:
     """The entry point; what was refused or failed is one sentence."""
     try:
         app()
@@ -115,14 +115,17 @@ def main() -> NoReturn:
 def _carried_out(spec: RunSpec) -> int:
     """Run the pipeline, say in the last line where its report is, and return the exit code."""
     from flows.pipeline import pipeline  # Prefect reads its settings when it is imported
+    from flows.telling import run_id
+    from tasks.publish import report_path
 
     state = pipeline(spec, return_state=True)
-    report: RunReport | None = state.result(raise_on_failure=False)
     if state.message:
         print(f"{state.name}: {state.message}", file=sys.stderr)
-    if not isinstance(report, RunReport):
+    path = report_path(run_id(spec.name, str(state.state_details.flow_run_id)))
+    if not path.exists():
         return 2 if state.name == "Refused" else 1
-    print(f"report: {Path('runs', report.run_id, 'report.json').resolve()}")
+    report = RunReport.model_validate_json(path.read_text(encoding="utf-8"))
+    print(f"report: {path}")
     return exit_code(report.status, verified=report.teardown.verified)
 
 

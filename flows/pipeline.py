@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from prefect import flow
-from prefect.states import State
+from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.telling import Telling
@@ -22,6 +22,7 @@ from tasks.connect import Site, site
 from tasks.launch import launch
 from tasks.progress import say
 from tasks.provision import release
+from tasks.publish import record
 from tasks.ready import slices_ready
 from tasks.stage import stage
 
@@ -29,7 +30,10 @@ FOLLOWERS = 256
 """Workloads that are followed at once; a thread each, and it sleeps almost always."""
 
 
-@flow(flow_run_name="{spec.name}-{spec.target}", task_runner=ThreadPoolTaskRunner(max_workers=FOLLOWERS))
+@flow(
+    flow_run_name="{spec.name}-{spec.target}",
+    task_runner=ThreadPoolTaskRunner(max_workers=FOLLOWERS),  # type: ignore[arg-type]  # of Prefect's own kind
+)
 def pipeline(spec: RunSpec) -> State[RunReport]:
     """Plan, find capacity, wait for the slices, run the workloads, take the nodes down, report."""
     tale = Telling(spec)
@@ -48,7 +52,9 @@ def pipeline(spec: RunSpec) -> State[RunReport]:
 def _placed(tale: Telling) -> Iterator[Site]:
     """The place of the run, for as long as it lasts."""
     with ExitStack() as opened:
-        yield tale.tell("connect", opened.enter_context, site(tale.spec, tale.run_id, tell=say))
+        place = tale.tell("connect", opened.enter_context, site(tale.spec, tale.run_id, tell=say))
+        record(place, tale.run_id)
+        yield place
 
 
 @contextmanager
@@ -66,7 +72,14 @@ def _followed(tale: Telling, place: Site, plan: Plan, ready: ReadySlices, launch
         follow.submit(place, workload, spec=tale.spec, plan=plan, launched=launched, ready=ready)
         for workload in tale.spec.workloads
     ]
-    return tuple(future.result(raise_on_failure=False) for future in following)
+    return tuple(_told(future.result(raise_on_failure=False)) for future in following)
+
+
+def _told(came: Result | BaseException) -> Result:
+    """A failed workload is a result like any other; only a follower that broke has none."""
+    if isinstance(came, BaseException):
+        raise came
+    return came
 
 
 def _all_succeeded(results: tuple[Result, ...]) -> None:

@@ -6,13 +6,15 @@ A stage's value is kept as it is returned; nothing is filled in later. What a st
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import ParamSpec, TypeVar
 
-from prefect.states import Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
 
-from mig.errors import NoCapacity, Permanent, Refused
+from mig.errors import LeftBehind, NoCapacity, Permanent, Refused
 from mig.ledger import Phase
 from mig.report import RunReport, Story, compose
 from mig.spec import RunSpec
@@ -26,9 +28,9 @@ Value = TypeVar("Value")
 class Telling:
     """One run's story while it is told."""
 
-    def __init__(self, spec: RunSpec, run_id: str) -> None:
+    def __init__(self, spec: RunSpec) -> None:
         self.spec = spec
-        self.run_id = run_id
+        self.run_id = run_id(spec.name, str(flow_run.id))
         self._told: list[object] = []
         self._phases: list[Phase] = []
         self._error: BaseException | None = None
@@ -38,10 +40,8 @@ class Telling:
         """Run one stage, keep what it returns and how long it took, and hand its value on."""
         started, begun = datetime.now(UTC), time.monotonic()
         try:
-            value = stage(*args, **kwargs)
-        except BaseException as error:
-            self._error = self._error or error  # the first one is the one that is shown
-            raise
+            with self._noted():
+                value = stage(*args, **kwargs)
         finally:
             seconds = time.monotonic() - begun
             self._phases.append(Phase(name=phase, started=started.isoformat(timespec="seconds"), seconds=seconds))
@@ -51,16 +51,15 @@ class Telling:
     @contextmanager
     def ending(self) -> Iterator[None]:
         """What ends the run on purpose ends here; what nobody foresaw goes on rising."""
-        try:
+        with suppress(Permanent), self._noted():
             yield
-        except Permanent as error:
-            self._error = self._error or error
 
     @contextmanager
     def published(self, place: Site) -> Iterator[None]:
         """Compose the report when everything else is over, and publish it, whatever happened."""
         try:
-            yield
+            with self._noted():
+                yield
         finally:
             story = Story(spec=self.spec, run_id=self.run_id, told=tuple(self._told), phases=tuple(self._phases))
             self._report = compose(story, error=self._error, simulated=place.simulated, scale=place.time_scale)
@@ -68,8 +67,24 @@ class Telling:
 
     def state(self) -> State[RunReport]:
         """The flow run's final state: named for what happened where that says more than Failed."""
-        error = self._error
-        if error is None:
-            return Completed(data=self._report)
-        name = {NoCapacity: "CapacityUnavailable", Refused: "Refused"}.get(type(error))
-        return Failed(name=name, message=str(error), data=self._report)
+        report, error = self._report, self._error
+        if error is not None:
+            name = {NoCapacity: "CapacityUnavailable", Refused: "Refused"}.get(type(error))
+            return Failed(name=name, message=str(error), data=report)
+        if report is not None and not report.teardown.verified:
+            return Failed(name="LeftBehind", message=str(LeftBehind(report.teardown.left)), data=report)
+        return Completed(data=report)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Remember the first error: it is the one that is shown, whatever goes wrong after it."""
+        try:
+            yield
+        except BaseException as error:
+            self._error = self._error or error
+            raise
+
+
+def run_id(name: str, flow_run_id: str) -> str:
+    """A run's name follows from its flow run: whoever knows that one finds what belongs to this one."""
+    return f"{name}-{flow_run_id[:8]}"

@@ -95,5 +95,10 @@ def _activities(site: Site, group: str) -> tuple[Activity, ...]:
 
 
 def _tried(offer: Offer, answer: Answer, seconds: float) -> Tried:
-    outcome = "held" if answer.held else "refused"
-    return Tried(rung=offer.rung, outcome=outcome, code=answer.code, reason=answer.reason, seconds=round(seconds, 1))
+    return Tried(
+        rung=offer.rung,
+        outcome="held" if answer.held else "refused",
+        code=answer.code,
+        reason=answer.reason,
+        seconds=round(seconds, 1),
+    )

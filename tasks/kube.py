@@ -123,7 +123,7 @@ def _call(
     )
     try:
         answer = client.call_api(*request, _request_timeout=TIMEOUT)
-        status, said = answer.status, answer.read().decode()
+        status, said = answer.status, str(answer.read(), encoding="utf-8")
     except ApiException as error:
         status, said = error.status, str(error.reason)
     except HTTPError as error:

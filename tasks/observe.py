@@ -113,7 +113,7 @@ def _device(device: Object) -> DeviceSeen:
 
 def _pod(pod: Object, claims: Iterable[Object]) -> PodSeen:
     status = pod.get("status", {})
-    state = next((c.get("state", {}) for c in status.get("containerStatuses", ())), {})
+    state: Object = next((c.get("state", {}) for c in status.get("containerStatuses", ())), {})
     ended = state.get("terminated", {})
     return PodSeen(
         name=_name(pod),

@@ -34,6 +34,11 @@ def recorded(run_id: str) -> Site | None:
     return Site(**{**said, "simulated": tuple(said["simulated"])})
 
 
+def report_path(run_id: str) -> Path:
+    """Where a run's report lies on this disk."""
+    return (RUNS / run_id / "report.json").resolve()
+
+
 def write_lease(site: Site, lease: Lease) -> None:
     """Put a stack's lease where a sweep looks for it, before anything of the stack is asked for."""
     key = f"runs/{lease.run_id}/leases/{lease.stack}.json"
@@ -53,5 +58,6 @@ def publish(site: Site, report: RunReport) -> Path:
         aws(site, "s3").put_object(Bucket=site.bucket, Key=key, Body=text.encode(), ContentType=kinds[name])
     create_markdown_artifact(markdown(report), key="report", description=f"Report of {report.run_id}")
     create_link_artifact(link=f"s3://{site.bucket}/runs/{report.run_id}/report.html", key="report-page")
-    say(f"report: s3://{site.bucket}/runs/{report.run_id}/report.json")
-    return folder / "report.json"
+    path = report_path(report.run_id)
+    say(f"report: {path}")
+    return path

@@ -1,0 +1,32 @@
+"""Importing the pipeline, against importing Prefect's own flow engine; what must not come along is looked for."""
+
+import json
+import statistics
+import subprocess
+import sys
+
+from bench.promise import Promise
+
+ROUNDS = 5
+PROGRAM = (
+    "import json, sys, time; begun = time.perf_counter(); import {module};"
+    "print(json.dumps([time.perf_counter() - begun, list(sys.modules)]))"
+)
+UNWANTED = ("torch", "pulumi_aws", "ortools")
+
+
+def measure() -> tuple[Promise, ...]:
+    """In pairs, so that a machine whose speed drifts is fair to both."""
+    pairs = [(_imported("flows.pipeline")[0], _imported("prefect.flow_engine")[0]) for _ in range(ROUNDS)]
+    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+    along = [name for name in UNWANTED if name in _imported("flows.pipeline")[1]]
+    return (
+        Promise(what="flows.pipeline / prefect.flow_engine", measured=ratio, most=1.5, unit="x"),
+        Promise(what=f"heavy libraries that come along {along or ''}", measured=len(along), most=0.0, unit="modules"),
+    )
+
+
+def _imported(module: str) -> tuple[float, list[str]]:
+    command = [sys.executable, "-c", PROGRAM.format(module=module)]
+    seconds, modules = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return seconds, modules
