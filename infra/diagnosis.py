@@ -33,7 +33,9 @@ THROTTLED = frozenset({
 
 _DELAY = 15.0
 _AWS = re.compile(r"https response error StatusCode: \d+, RequestID: [^,]*, (?:api error )?(\w+): (.*)", re.DOTALL)
+_KILLED = re.compile(r"\s*code: -(\d+)")
 _LOCK = re.compile(r"created by [^@\s]+@(\S+) \(pid (\d+)\)")
+_STACK = "pulumi:pulumi:Stack"
 _DOING = {
     OpType.CREATE: "creating",
     OpType.UPDATE: "updating",
@@ -62,25 +64,27 @@ class Listener:
         if failure := event.res_op_failed_event:
             self.failed.append(failure.metadata)
 
-    def failure(self) -> PipelineError | None:
-        """What the failure means; None where nothing heard explains it."""
+    def failure(self, exit_text: str) -> PipelineError | None:
+        """What the failure means; None where nothing explains it. `exit_text` is the engine's own last word."""
+        if killed := _KILLED.match(exit_text):
+            return Failed(self.phase, f"the Pulumi engine was ended by signal {killed[1]}")
         for step in self.failed:
             if step.urn in self.errors:
-                return self._meaning(step, self.errors[step.urn])
-        if "" in self.errors:
-            return Failed(self.phase, self.errors[""])
+                return self._meaning(f"{_DOING.get(step.op, step.op.value)} {_named(step.urn)}", self.errors[step.urn])
+        for urn, text in sorted(self.errors.items(), key=lambda error: _STACK in error[0]):  # it says but "failed"
+            return self._meaning(_named(urn) if urn else "the engine", text)
         return None
 
-    def _meaning(self, step: StepEventMetadata, text: str) -> PipelineError:
+    def _meaning(self, what: str, text: str) -> PipelineError:
         found = _AWS.search(text)
-        reason = f"{found[1]}: {found[2]}" if found else text
+        reason = f"{found[1]}: {found[2].strip()}" if found else text
         if found and found[1] in THROTTLED:
-            return Temporary(f"{_named(step)}: {reason}", delay=_DELAY)
-        return Failed(self.phase, f"{_DOING.get(step.op, step.op.value)} {_named(step)}: {reason}")
+            return Temporary(f"{what}: {reason}", delay=_DELAY)
+        return Failed(self.phase, f"{what}: {reason}")
 
     def _announce(self, step: StepEventMetadata) -> None:
         if step.op in _DOING and step.type.startswith("aws:"):
-            self.tell(f"{_DOING[step.op]} {_named(step)}")
+            self.tell(f"{_DOING[step.op]} {_named(step.urn)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +122,7 @@ def owner_lives(owner: LockOwner) -> bool:
         return True
 
 
-def _named(step: StepEventMetadata) -> str:
-    """`NodeGroup gpu-demo-1`."""
-    return f"{step.type.rsplit(':', 1)[-1]} {step.urn.rsplit('::', 1)[-1]}"
+def _named(urn: str) -> str:
+    """`urn:pulumi:demo-1::mig::aws:eks/nodeGroup:NodeGroup::gpu-demo-1` is `NodeGroup gpu-demo-1`."""
+    *_, kind, name = urn.split("::")
+    return f"{kind.rsplit(':', 1)[-1]} {name}"

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pulumi import automation
@@ -76,8 +77,10 @@ def destroy(backend: Backend, name: str, *, tell: Tell) -> None:
     """
     try:
         with _stack(backend, name) as stack, _listening("teardown", tell) as listener:
-            _unlocked(stack, lambda: stack.refresh(on_event=listener.hear, clear_pending_creates=True, **_QUIET))
-            stack.destroy(on_event=listener.hear, continue_on_error=True, remove=True, **_QUIET)
+            if (stack.export_stack().deployment or {}).get("pending_operations"):
+                _unlocked(stack, lambda: stack.refresh(on_event=listener.hear, clear_pending_creates=True, **_QUIET))
+            options = {"refresh": True, "continue_on_error": True, "remove": True, **_QUIET}
+            _unlocked(stack, lambda: stack.destroy(on_event=listener.hear, **options))
     except automation.StackNotFoundError:
         tell(f"stack {name} is gone")
 
@@ -95,7 +98,7 @@ def _listening(phase: str, tell: Tell) -> Iterator[Listener]:
     except (automation.StackNotFoundError, automation.ConcurrentUpdateError, automation.InlineSourceRuntimeError):
         raise
     except automation.CommandError as error:
-        known = listener.failure()
+        known = listener.failure(str(error))
         if known is None:
             raise
         raise known from error
@@ -137,7 +140,7 @@ def _workspace(
         yield automation.LocalWorkspaceOptions(
             work_dir=folder,
             pulumi_home=backend.home,
-            pulumi_command=automation.PulumiCommand(root=backend.pulumi_root),
+            pulumi_command=_engine(backend.pulumi_root),
             env_vars={
                 **backend.environment,
                 "PULUMI_BACKEND_URL": backend.url,
@@ -149,6 +152,12 @@ def _workspace(
             ),
             stack_settings=settings,
         )
+
+
+@lru_cache(maxsize=4)
+def _engine(root: str) -> automation.PulumiCommand:
+    """Asked for its version once: each question is a process."""
+    return automation.PulumiCommand(root=root)
 
 
 def _nothing() -> None:

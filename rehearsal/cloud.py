@@ -35,6 +35,7 @@ class Cloud:
     def __init__(self, *, folder: Path, clock: Clock) -> None:
         self._bill = Bill(clock)
         self._folder, self._clock = folder, clock
+        self._clients: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._closed = threading.Event()
         self._server = make_server(LOOPBACK, 0, self._one_at_a_time(), threaded=True, request_handler=_Quiet)
@@ -81,14 +82,17 @@ class Cloud:
         }
 
     def client(self, service: str) -> Any:  # noqa: ANN401 (boto3 has no types)
-        """A boto3 client of the account."""
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="simulated",
-            aws_secret_access_key="simulated",  # noqa: S106 (nobody checks it)
-        )
+        """A boto3 client of the account, the same for everybody: clients may be shared, making one is slow."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = boto3.client(
+                    service,
+                    endpoint_url=self.endpoint,
+                    region_name=REGION,
+                    aws_access_key_id="simulated",
+                    aws_secret_access_key="simulated",  # noqa: S106 (nobody checks it)
+                )
+            return self._clients[service]
 
     def role_of(self, namespace: str, service_account: str) -> str | None:
         """The role that pod identity gives the pods of a service account; None: they get no credentials."""

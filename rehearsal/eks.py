@@ -126,7 +126,8 @@ class EksBackend(EKSBackend, TaggableResourcesMixin):  # type: ignore[misc]  # m
     @property
     def _url_module(self) -> ModuleType:
         """Moto would look for it beside the module of this class."""
-        return moto.eks.urls
+        module: ModuleType = moto.eks.urls
+        return module
 
     def _scaling(self, request: Mapping[str, Any], sizes: dict[str, int]) -> ScalingGroup:
         """The Auto Scaling group behind it, started, with EKS's own launch template."""

@@ -2,7 +2,7 @@
 What EKS refuses although each member of the request is well formed: what depends on the account or on two members.
 
 Pure: the request and a view of the account go in, the first refusal comes out. The codes are EKS's, and so are the
-sentences wherever a public source shows them; the others say the same in our words (docs/rehearsal.md lists which).
+sentences wherever a public source shows them; the others say the same in our own words.
 """
 
 from collections.abc import Callable, Iterator, Mapping

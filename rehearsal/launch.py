@@ -11,7 +11,7 @@ from mig import labels
 from mig.offer import Market
 from rehearsal.bill import Item
 from rehearsal.faults import Enrolment
-from rehearsal.node import Instance
+from rehearsal.instance import Instance
 
 AMI = "ami-0e5ab1a2023d1a000"
 """Stands for the EKS image of the node group's AMI type."""
