@@ -1,4 +1,4 @@
-"""The World's address: a private file with what a run needs to attach, as a real account's environment would have it."""
+"""The World's address: a private file with what a run needs to attach, as a real account's environment has it."""
 
 import json
 from collections.abc import Mapping

@@ -1,27 +1,27 @@
-"""How a World is put together: every part, in the order in which they need each other."""
+"""How a World is put together: the real parts, the simulated ones on them, and its address when all of it stands."""
 
 import os
 import secrets
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from rehearsal import private
 from rehearsal.address import Address
 from rehearsal.binaries import Binaries
-from rehearsal.bucket import BUCKET, REGION, Bucket, data_folder
+from rehearsal.bucket import BUCKET, Bucket, data_folder
+from rehearsal.clock import Clock
 from rehearsal.control_plane import ControlPlane
 from rehearsal.process import Process
-
-SIMULATED = ()
-"""What is not real, as a report says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembly:
-    """What a World shall be made of and where."""
+    """What a World shall be made of, and where."""
 
     folder: Path
     """Private; everything but the bucket's data lies in it, and ends with it."""
@@ -43,22 +43,28 @@ def assemble(wanted: Assembly, parts: ExitStack) -> Callable[[], str | None]:
     def tell(what: str) -> None:
         wanted.say(f"World: {what} ({time.monotonic() - started:.1f} s)")
 
-    bucket = Bucket(wanted.folder / "s3", parts.enter_context(data_folder(_data_home())))
-    parts.callback(bucket.stop)
     plane = ControlPlane(wanted.folder / "kubernetes", wanted.binaries)
-    parts.callback(plane.stop)
-    plane.start()
-    tell("Kubernetes is ready")
-    bucket.wait()
-    tell("S3 is ready")
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(import_module, "rehearsal.simulation")  # takes as long as the real parts take to start
+        bucket = Bucket(wanted.folder / "s3", parts.enter_context(data_folder(_data_home())))
+        parts.callback(bucket.stop)
+        parts.callback(plane.stop)
+        plane.start()
+        tell("Kubernetes is ready")
+        bucket.wait()
+        tell("S3 is ready")
+    from rehearsal.simulation import SIMULATED, simulate
+
+    simulated = simulate(wanted.folder, Clock(wanted.time_scale), plane, bucket, parts)
+    tell("cloud, provider and NVIDIA's parts are ready")
     environment = {
         "KUBECONFIG": str(plane.kubeconfig),
         "AWS_ENDPOINT_URL_S3": bucket.endpoint,
         "AWS_ACCESS_KEY_ID": bucket.owner.access_key,
         "AWS_SECRET_ACCESS_KEY": bucket.owner.secret_key,
-        "AWS_REGION": REGION,
         "MIG_BUCKET": BUCKET,
         **_pulumi(wanted),
+        **simulated,
     }
     Address(
         keeper=Process.of(os.getpid()),
@@ -75,12 +81,12 @@ def _pulumi(wanted: Assembly) -> dict[str, str]:
     home = private.folder(wanted.folder / "pulumi" / "home")
     state = private.folder(wanted.folder / "pulumi" / "state")
     return {
+        "MIG_PULUMI_ROOT": str(wanted.binaries.root),
         "PULUMI_BACKEND_URL": f"file://{state}",
-        "PULUMI_HOME": str(home),
         "PULUMI_CONFIG_PASSPHRASE": secrets.token_hex(16),
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_HOME": str(home),
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "MIG_PULUMI_ROOT": str(wanted.binaries.root),
     }
 
 

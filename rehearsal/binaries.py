@@ -1,8 +1,8 @@
 """
 Where the real binaries come from: a folder that is named, the cache, an official download, or their sources.
 
-What was downloaded or built once stays in the user's cache folder, under a name that changes with the versions and sources
-it was made from.
+What was downloaded or built once stays in the user's cache folder, under a name that changes with the versions and
+sources it was made from.
 """
 
 import contextlib
@@ -103,9 +103,9 @@ def _fill(root: Path, ways: Sequence[Way], environment: Mapping[str, str], say: 
         return
     shutil.rmtree(draft, ignore_errors=True)
     raise StageError(
-        f"the real binaries ({', '.join(NAMES)}) are not to be had; {'; '.join(reasons)}. Four ways: name a folder that "
-        f"has them in its bin/ by {VARIABLE}; fill the cache {root} likewise; let this machine reach dl.k8s.io and "
-        f"github.com; or install Go 1.26 and let it reach its module proxy"
+        f"the real binaries ({', '.join(NAMES)}) are not to be had: {'; '.join(reasons)}. Four ways: "
+        f"name a folder that has them in its bin/ by {VARIABLE}; put them into the cache, {root}; "
+        "let this machine reach dl.k8s.io and github.com; or install Go 1.26 and let it reach its module proxy"
     )
 
 

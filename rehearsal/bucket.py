@@ -10,16 +10,14 @@ import fcntl
 import json
 import re
 import secrets
+import signal
 import sysconfig
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import boto3
-import botocore.exceptions
-from botocore.config import Config
 
 from rehearsal import private
 from rehearsal.certificates import Authority
@@ -30,6 +28,10 @@ from rehearsal.ports import LOOPBACK, free
 BUCKET = "mig-rehearsal"
 REGION = "us-east-1"
 _START_SECONDS = 60.0
+_END_SECONDS = 10.0
+_SOCKETS = Path("/tmp")  # noqa: S108 - SeaweedFS knows no other place for them
+"""Where it listens besides its ports; it leaves them there when it does not end in peace."""
+
 _MEMORY = "384MiB"
 """Go's soft limit. Without one, half a gigabyte of uploads stays in memory; below 256 MiB a core is busy collecting."""
 
@@ -59,9 +61,16 @@ class Bucket:
         self._data = data
         self._ports = dict(zip(_PORTS, free(len(_PORTS)), strict=True))
         self._granted: dict[str, Credentials] = {}
+        self._granting = threading.Lock()
         self.owner = Credentials(access_key=secrets.token_hex(10).upper(), secret_key=secrets.token_hex(20))
         """The administrator's: new for each World."""
-        self._child = Child("seaweedfs", self._command(), log=folder / "seaweedfs.log", environment=self._environment())
+        self._child = Child(
+            "seaweedfs",
+            self._command(),
+            log=folder / "seaweedfs.log",
+            environment=self._environment(),
+            orphaned=signal.SIGTERM,  # killed, it would leave its sockets behind
+        )
 
     @property
     def endpoint(self) -> str:
@@ -75,7 +84,10 @@ class Bucket:
 
     def stop(self) -> None:
         """End the server; the data stays."""
-        self._child.stop()
+        self._child.stop(grace=_END_SECONDS)
+        for port in self._ports.values():
+            for socket in _SOCKETS.glob(f"seaweedfs-*-grpc-{port}.sock"):
+                socket.unlink()
 
     def ended(self) -> str | None:
         """Why it is not running any more; None while it is."""
@@ -85,14 +97,18 @@ class Bucket:
         """For a pod of this run: it may read data sets, read and write its workloads' output, and do nothing else."""
         if not _RUN_ID.fullmatch(run_id):
             raise ValueError(f"{run_id!r} is no run id: it would be a pattern in a policy")
-        if run_id not in self._granted:
-            iam = self._client("iam")
-            user = f"{_USER}{run_id}"
-            iam.create_user(UserName=user)
-            iam.put_user_policy(UserName=user, PolicyName="run", PolicyDocument=json.dumps(_policy(run_id)))
-            key = iam.create_access_key(UserName=user)["AccessKey"]
-            self._granted[run_id] = Credentials(access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
-        return self._granted[run_id]
+        with self._granting:
+            if run_id not in self._granted:
+                self._granted[run_id] = self._enter(run_id)
+            return self._granted[run_id]
+
+    def _enter(self, run_id: str) -> Credentials:
+        iam = self._client("iam")
+        user = f"{_USER}{run_id}"
+        iam.create_user(UserName=user)
+        iam.put_user_policy(UserName=user, PolicyName="run", PolicyDocument=json.dumps(_policy(run_id)))
+        key = iam.create_access_key(UserName=user)["AccessKey"]
+        return Credentials(access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
 
     def _command(self) -> list[str | Path]:
         weed = Path(sysconfig.get_path("scripts")) / "weed"
@@ -104,8 +120,8 @@ class Bucket:
             f"-dir={self._data}",
             f"-master.dir={self._folder}",  # who listens where: another World has other ports
             f"-admin.dataDir={self._folder}",
-            f"-s3.localSocket={self._folder / 's3.sock'}",
-            f"-filer.localSocket={self._folder / 'filer.sock'}",
+            "-s3.localSocket=s3.sock",  # in its working directory, as its TMPDIR: a socket's whole path is short
+            "-filer.localSocket=filer.sock",
             f"-ip={LOOPBACK}",
             f"-ip.bind={LOOPBACK}",
             *(f"-{name}={port}" for name, port in self._ports.items()),
@@ -122,7 +138,7 @@ class Bucket:
     def _environment(self) -> dict[str, str]:
         return {
             "HOME": str(self._folder),
-            "TMPDIR": str(self._folder),
+            "TMPDIR": ".",
             "GOMEMLIMIT": _MEMORY,
             "AWS_ACCESS_KEY_ID": self.owner.access_key,
             "AWS_SECRET_ACCESS_KEY": self.owner.secret_key,
@@ -145,9 +161,11 @@ class Bucket:
         }
 
     def _answers(self) -> bool:
+        from botocore import exceptions
+
         try:
             self._client("s3").head_bucket(Bucket=BUCKET)
-        except (botocore.exceptions.ClientError, botocore.exceptions.ConnectionError):
+        except (exceptions.ClientError, exceptions.ConnectionError):
             return False
         return True
 
@@ -159,6 +177,9 @@ class Bucket:
                 iam.delete_user(UserName=user["UserName"])
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - boto3 has no types for what it makes
+        import boto3  # half a second, in which the server starts
+        from botocore.config import Config
+
         return boto3.client(
             service,
             endpoint_url=self.endpoint,

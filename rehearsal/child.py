@@ -1,5 +1,6 @@
 """One real binary as a process: its log is a file, its failure one sentence, its end nobody's to remember."""
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +18,21 @@ _POLL_SECONDS = 0.03
 class Child:
     """A running program. Start it from a thread that lives as long as the stage: it dies with that thread."""
 
-    def __init__(self, name: str, argv: Sequence[str | Path], *, log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str | Path],
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+        orphaned: signal.Signals = signal.SIGKILL,
+    ) -> None:
+        """`orphaned` is the signal that it gets when the stage dies without a word."""
         self.name = name
         self.log = log
         with private.create(log) as output:
             self._process = subprocess.Popen(
-                bound([str(word) for word in argv]),
+                bound([str(word) for word in argv], by=orphaned),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -64,5 +74,6 @@ class Child:
             self._process.wait()
 
     def _last_words(self) -> str:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return " | ".join(line.strip() for line in lines[-_LAST_LINES:]) or "(none)"
+        # A Go trace begins with its first goroutine: what was said before it is the reason.
+        said = self.log.read_text(encoding="utf-8", errors="replace").partition("\ngoroutine ")[0]
+        return " | ".join(line.strip() for line in said.splitlines()[-_LAST_LINES:]) or "(none)"

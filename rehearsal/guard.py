@@ -2,7 +2,7 @@
 The World's outermost process: it starts the keeper, and when that has ended, however it ended, nothing is left.
 
 Whatever the keeper started, and what that started, falls to this process when its parent dies (it is a subreaper), and
-is killed; then the World's folder goes. It does little, so that nothing but a kill of its own can stop it; the keeper
+is ended; then the World's folder goes. It does little, so that nothing but a kill of its own can stop it; the keeper
 notices that, and ends in order.
 
     python -m rehearsal.guard FOLDER PROGRAM ARGUMENT...
@@ -19,7 +19,8 @@ from pathlib import Path
 
 from rehearsal.bound import adopt_orphans, bound
 
-_POLL_SECONDS = 0.02
+_GRACE_SECONDS = 3.0
+_POLL_SECONDS = 0.05
 
 
 def guard(folder: Path, command: Sequence[str]) -> int:
@@ -36,10 +37,16 @@ def guard(folder: Path, command: Sequence[str]) -> int:
 
 
 def _end_orphans() -> None:
-    """Kill children until there are none: the children of those killed become ours in turn."""
+    """Ask children to end, then kill them, until there are none: the children of those that end become ours in turn."""
+    patience = time.monotonic() + _GRACE_SECONDS
+    asked: set[int] = set()
     while True:
         for pid in _children():
-            os.kill(pid, signal.SIGKILL)
+            if time.monotonic() > patience:
+                os.kill(pid, signal.SIGKILL)
+            elif pid not in asked:
+                os.kill(pid, signal.SIGTERM)
+                asked.add(pid)
         try:
             while os.waitpid(-1, os.WNOHANG) != (0, 0):
                 pass

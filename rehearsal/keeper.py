@@ -7,6 +7,7 @@ for the case that it is killed.
 """
 
 import argparse
+import logging
 import os
 import shutil
 import signal
@@ -30,6 +31,7 @@ def main() -> int:
     """Keep a World until it shall end; 1 when it could not be opened, or a part of it died."""
     orders = _parser().parse_args()
     os.umask(0o077)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s: %(message)s")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     _end_after(_opener_is_gone)

@@ -89,14 +89,19 @@ def opened(*, owner: Process | None, time_scale: float, parent: Path | None) -> 
 
 def show(file: Path) -> dict[str, Any]:
     """What a World is and holds, without its secrets."""
+    from rehearsal import inventory  # its clients take a second to import
+
     address = Address.read(file)
+    alive = address.keeper.alive()
     return {
-        "alive": address.keeper.alive(),
+        "alive": alive,
         "pid": address.keeper.pid,
         "folder": str(address.folder),
         "time_scale": address.time_scale,
         "simulated": list(address.simulated),
         "environment": {name: value for name, value in address.environment.items() if name not in SECRETS},
+        "nodes": inventory.nodes(address.environment) if alive else [],
+        "billed": inventory.billed(address.environment) if alive else [],
     }
 
 

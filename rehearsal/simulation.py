@@ -1,0 +1,72 @@
+"""
+The simulated parts of a World, put together: the account, the provider before it, its machines, NVIDIA's side of them.
+
+They are threads of this process. Importing this module takes seconds (moto, gRPC), and is best done aside.
+"""
+
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from mig import manifest
+from rehearsal import private
+from rehearsal.account import REGION
+from rehearsal.api_server import ApiServer
+from rehearsal.aws_resource import Aws
+from rehearsal.bucket import Bucket, Credentials
+from rehearsal.clock import Clock
+from rehearsal.cloud import Cloud
+from rehearsal.control_plane import ControlPlane
+from rehearsal.gpu_operator import GpuOperator
+from rehearsal.node import Fleet
+from rehearsal.provider import Provider
+
+SIMULATED = (
+    "AWS: the account, its capacity, failures and bill are simulated behind AWS's own API",
+    "Pulumi: the engine is real, its AWS provider is a stand-in before the simulated account",
+    "GPU nodes: machines, boot and GPUs are simulated; pods run as processes of this machine, on its CPU",
+    "NVIDIA: GPU Operator, MIG Manager, feature discovery and DRA driver are state machines",
+    "time: what takes cloud and nodes minutes passes on a compressed clock",
+)
+"""What is not real, as a report says it."""
+
+
+def simulate(folder: Path, clock: Clock, plane: ControlPlane, bucket: Bucket, parts: ExitStack) -> Mapping[str, str]:
+    """
+    Start the simulated parts on the real ones that they need, and leave their ends with `parts`.
+
+    Returns:
+        What a run needs in its environment to reach them.
+    """
+    api = ApiServer(plane.kubeconfig, scratch=private.folder(folder / "keys"))
+    parts.callback(api.close)
+    operator = GpuOperator(api, clock)
+    parts.callback(operator.stop)
+    operator.start()
+    cloud = Cloud(folder=folder, clock=clock)
+    fleet = Fleet(
+        kubeconfig=plane.kubeconfig,
+        folder=private.folder(folder / "nodes"),
+        clock=clock,
+        serving=(plane.kubelet_serving.certificate, plane.kubelet_serving.key),
+        client_ca=plane.kubelet_trust,
+        environment={"AWS_ENDPOINT_URL_S3": bucket.endpoint, "AWS_REGION": REGION},
+        grant=lambda namespace, account: _grant(namespace, account, cloud=cloud, bucket=bucket),
+        stack=operator.stack,
+    )
+    parts.callback(fleet.stop)
+    parts.callback(cloud.stop)
+    cloud.start(fleet)
+    closed = threading.Event()
+    provider = Provider(Aws(region=REGION, client=cloud.client, clock=clock, closed=closed))
+    parts.callback(provider.stop)
+    parts.callback(closed.set)
+    return {**cloud.environment(), "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port}"}
+
+
+def _grant(namespace: str, service_account: str, *, cloud: Cloud, bucket: Bucket) -> Credentials | None:
+    """What a pod may do in S3: nothing without a pod identity association, else what its run may."""
+    if cloud.role_of(namespace, service_account) is None:
+        return None
+    return bucket.grant(namespace.removeprefix(manifest.namespace("")))
