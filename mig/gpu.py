@@ -11,7 +11,9 @@ from functools import partial
 from mig.profiles import Engines, FourSlices, Profile, SevenSlices
 
 PRICES_AS_OF = "2026-07-20"
-"""Day of the price table: on demand, Linux, us-east-1, from Karpenter's generated price file."""
+"""Day of the price table: on demand, Linux, from Karpenter's generated price file."""
+
+PRICED_REGION = "us-east-1"
 
 SIZES: Mapping[str, int] = {"small": 1, "medium": 2, "large": 3, "full": 7}
 """A size is the smallest plain profile with at least so many compute slices, or the whole of a GPU that has fewer."""

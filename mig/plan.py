@@ -1,9 +1,24 @@
-"""The plan: which nodes, cut how, for how much; drawn from the request before anything is created."""
+"""
+The plan: which nodes, cut how, for how much; drawn from the request before anything is created.
 
+Exact, in this order: the first instance type that can carry all workloads, the fewest nodes of it, geometries that MIG
+Manager ships on all GPUs of a node where those hold the workloads, else the fewest distinct layouts of a GPU and the
+least waste over all legal geometries. Whether AWS has such nodes is not known here.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
+from typing import Any
 
-from mig.gpu import InstanceType
-from mig.layout import NodeLayout
+from mig.errors import Refused
+from mig.gpu import INSTANCE_TYPES, PRICED_REGION, PRICES_AS_OF, SIZES, Gpu, InstanceType
+from mig.layout import Geometry, NodeLayout, legal_geometries, node_layout, shipped_configs, total
+from mig.packing import Choice, Way, choose, fewest
+from mig.spec import RunSpec
+
+NOT_PROVEN = "the waste is the least that was found; it was not proven that none is less"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +47,148 @@ class Plan:
     """Where the price comes from, with its date."""
     explanation: tuple[str, ...]
     """A few lines a person reads."""
+
+
+def draw(spec: RunSpec, run_id: str) -> Plan:
+    """The plan of a checked request. Raises Refused when no instance type can carry it, or its budget cannot."""
+    kind, passed = _first_able(spec)
+    asked = demands(spec, kind.gpu)
+    wanted = total(Geometry.of({demand.profile: demand.count}) for demand in asked)
+    nodes, proven = _nodes(kind, wanted)
+    usd_per_hour = None if kind.usd_per_hour is None else round(kind.usd_per_hour * len(nodes), 6)
+    usd_max = None if usd_per_hour is None else round(usd_per_hour * spec.max_hours, 2)
+    price = _price(spec, kind, usd_per_hour, usd_max)
+    _check_budget(spec, usd_max, price)
+    return Plan(
+        run_id=run_id,
+        instance_type=kind,
+        nodes=nodes,
+        demands=asked,
+        usd_per_hour=usd_per_hour,
+        usd_max=usd_max,
+        rate_source=_rate_source(kind),
+        explanation=tuple(
+            f"{line[0].upper()}{line[1:]}."
+            for line in (
+                *(f"passed over: {why}" for why in passed),
+                *_told(kind, nodes, wanted),
+                *([] if proven else [NOT_PROVEN]),
+                price,
+            )
+        ),
+    )
+
+
+def demands(spec: RunSpec, gpu: Gpu) -> tuple[Demand, ...]:
+    """What each workload asks of nodes with this GPU. Raises Refused for the first that it cannot be cut into."""
+    asked = []
+    for index, workload in enumerate(spec.workloads):
+        profile = gpu.cut(workload.slice)
+        if profile is None:
+            accepted = ", ".join((*SIZES, *(profile.name for profile in gpu.profiles)))
+            why = f"{gpu.name} cannot be cut into {workload.slice}"
+            raise Refused(f"workloads[{index}].slice", why, accepted=accepted)
+        asked.append(Demand(workload=workload.name, profile=profile.name, count=workload.count))
+    return tuple(asked)
+
+
+def summary(plan: Plan) -> dict[str, Any]:
+    """The report's `plan` object."""
+    return {
+        "instance_type": plan.instance_type.name,
+        "nodes": [{"config_name": node.config_name, "geometry": node.geometry.as_dict()} for node in plan.nodes],
+        "usd_per_hour": plan.usd_per_hour,
+        "usd_max": plan.usd_max,
+    }
+
+
+def _first_able(spec: RunSpec) -> tuple[InstanceType, list[str]]:
+    """The first instance type that can be cut into all that is asked, and why those before it cannot."""
+    passed: list[str] = []
+    for name in spec.instance_types:
+        gpu = INSTANCE_TYPES[name].gpu
+        slices = [workload.slice for workload in spec.workloads if not gpu.cut(workload.slice)]
+        if not slices:
+            return INSTANCE_TYPES[name], passed
+        passed.append(f"{name} ({gpu.name}) cannot be cut into {slices[0]}")
+    raise Refused("instance_types", "; ".join(passed), accepted="a type that can be cut into all that is asked")
+
+
+def _nodes(kind: InstanceType, wanted: Geometry) -> tuple[tuple[NodeLayout, ...], bool]:
+    """The nodes, and whether it is proven that none waste less."""
+    gpu, each = kind.gpu, kind.gpus
+    useful = {_only(geometry, wanted) for geometry in legal_geometries(gpu)} - {Geometry(())}
+    own = [_way(gpu, (geometry,)) for geometry in sorted(useful, key=lambda geometry: geometry.counts)]
+    shipped = [_way(gpu, (geometry,) * each) for geometry in shipped_configs(gpu).values()]
+    at_least = ceil(_least_gpus(gpu, wanted) / each) * each
+    count = ceil(fewest(own, wanted, at_least=at_least) / each)
+    choice = choose(shipped, wanted, count) or choose(own, wanted, count * each) or Choice(ways=())
+    gpus = [geometry for way in choice.ways for geometry in way.gpus]
+    return tuple(node_layout(gpu, gpus[n * each : (n + 1) * each]) for n in range(count)), choice.proven
+
+
+def _only(geometry: Geometry, wanted: Geometry) -> Geometry:
+    """What of a geometry anybody asks for. It fits where the geometry fits."""
+    asked = wanted.as_dict()
+    return Geometry.of({name: count for name, count in geometry.counts if name in asked})
+
+
+def _way(gpu: Gpu, gpus: tuple[Geometry, ...]) -> Way:
+    slices = {profile.name: profile.compute_slices + profile.memory_slices for profile in gpu.profiles}
+    offers = total(gpus)
+    return Way(gpus=gpus, offers=offers, slices=sum(slices[name] * count for name, count in offers.counts))
+
+
+def _least_gpus(gpu: Gpu, wanted: Geometry) -> int:
+    """So many GPUs are needed at least: by slices, and by each profile's most alone."""
+    counts = wanted.as_dict()
+    asked = [(profile, counts[profile.name]) for profile in gpu.profiles if profile.name in counts]
+    compute = sum(profile.compute_slices * count for profile, count in asked) / gpu.compute_slices
+    memory = sum(profile.memory_slices * count for profile, count in asked) / gpu.memory_slices
+    return ceil(max(compute, memory, *(count / profile.most for profile, count in asked)))
+
+
+def _told(kind: InstanceType, nodes: Sequence[NodeLayout], wanted: Geometry) -> list[str]:
+    """What the nodes are, how they are cut, and what of it is used."""
+    offered = total(node.geometry for node in nodes).as_dict()
+    used = (f"{count} of {offered[name]} × {name}" for name, count in wanted.counts)
+    spare = {name: count - wanted.as_dict().get(name, 0) for name, count in offered.items()}
+    return [
+        f"{len(nodes)} × {kind.name} ({kind.gpus} × {kind.gpu.name})",
+        *(_told_cut(node, count) for node, count in Counter(nodes).items()),
+        f"workloads take {', '.join(used)}; spare: {Geometry.of(spare)}",
+        *([f"assumed of {kind.gpu.name}: {kind.gpu.assumed}"] if kind.gpu.assumed else []),
+    ]
+
+
+def _told_cut(node: NodeLayout, count: int) -> str:
+    """One line for nodes that are cut alike."""
+    cuts = Counter(node.gpus)
+    whose = "shipped with MIG Manager" if node.shipped else "our own"
+    each = "; ".join(f"{'each GPU' if len(cuts) == 1 else f'{n} of its GPUs'} into {cut}" for cut, n in cuts.items())
+    return f"{count} cut as {node.config_name}, {whose}: {each}"
+
+
+def _rate_source(kind: InstanceType) -> str:
+    if kind.usd_per_hour is None:
+        return f"no table has a price on demand for {kind.name}"
+    return f"on demand, Linux, us-east-1, table of {PRICES_AS_OF}"
+
+
+def _price(spec: RunSpec, kind: InstanceType, usd_per_hour: float | None, usd_max: float | None) -> str:
+    if usd_per_hour is None:
+        return f"the price is unknown: {_rate_source(kind)}"
+    elsewhere = "" if spec.eks.region == PRICED_REGION else f"; {spec.eks.region} will differ"
+    hours = f"{spec.max_hours:g} h"
+    return f"${usd_per_hour:.2f} an hour, at most ${usd_max:.2f} in {hours} ({_rate_source(kind)}{elsewhere})"
+
+
+def _check_budget(spec: RunSpec, usd_max: float | None, price: str) -> None:
+    if spec.max_usd and usd_max is None:
+        raise Refused("max_usd", f"it cannot be kept: {price}", accepted="0 (no limit), or another instance type")
+    if spec.max_usd and usd_max is not None and usd_max > spec.max_usd:
+        raise Refused(
+            "max_usd",
+            f"{spec.max_usd:g} is less than the plan may cost: {price}",
+            accepted=f"0 (no limit), or {usd_max:.2f} and more",
+        )
