@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _log(self, namespace: str, pod: str, container: str, wanted: Wanted) -> None:
         path = self._logs.find(namespace, pod, container, previous=wanted.previous)
         if path is None:
-            why = "has no run before this one" if wanted.previous else "is waiting to start"
+            why = "has no run before this one" if wanted.previous else "waits to start, or is simulated"
             self._refuse(HTTPStatus.BAD_REQUEST, f'container "{container}" in pod "{pod}" {why}')
             return
         self.send_response(HTTPStatus.OK)

@@ -67,12 +67,13 @@ class StackPods:
         self._thread.join()
 
     def _run(self) -> None:
+        look_at = time.monotonic()
         while not self._closed:
             try:
-                self._inbox.get(timeout=_LOOK_EVERY_SECONDS)()
+                self._inbox.get(timeout=max(look_at - time.monotonic(), 0))()
             except Empty:
-                if self._up:
-                    self._look()
+                self._look()
+                look_at = time.monotonic() + _LOOK_EVERY_SECONDS
 
     def _see(self, pod: Object) -> None:
         uid = pod["metadata"]["uid"]
@@ -118,7 +119,7 @@ class StackPods:
 
     def _look(self) -> None:
         """Report what has changed; a pod that was deleted and has been stopped goes."""
-        for entry in self._entries.values():
+        for entry in self._entries.values() if self._up else ():
             if not entry.runs:
                 entry.pod.remove()
                 continue
