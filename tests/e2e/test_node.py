@@ -1,8 +1,6 @@
 """Simulated nodes on the real control plane: what a kubelet promises, seen through the API server."""
 
-import http.client
 import os
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -383,21 +381,6 @@ def test_terminate(stage: Stage, tmp_path: Path) -> None:
     assert not stage.items(SLICES, fieldSelector="spec.nodeName=three")
     assert not stage.phase("worker")
     assert "three" not in {i.name for i in stage.fleet.instances()}
-
-
-def test_strangers_may_not_read_logs(stage: Stage) -> None:
-    """The log endpoint answers nobody who has no certificate of the API server's authority."""
-    node = stage.items("/api/v1/nodes", fieldSelector="metadata.name=one")[0]
-    port = node["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"]
-    anybody = ssl.create_default_context()
-    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=anybody, timeout=5)
-
-    connection.request("GET", "/containerLogs/default/talker/main")
-
-    with pytest.raises(ssl.SSLError, match="(?i)certificate.required"):
-        connection.getresponse()
-    connection.close()
 
 
 def _writes_to(folder: Path) -> dict[str, Any]:
