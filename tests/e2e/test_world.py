@@ -76,7 +76,7 @@ def test_nobody_anonymous(standing: Address) -> None:
     server = cluster(standing)["server"]
 
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(f"{server}/api", context=unverified(), timeout=10)
+        urllib.request.urlopen(f"{server}/api", context=unverified(), timeout=10)  # noqa: S310 - it is https
 
     assert refused.value.code == 401
     refused.value.close()
