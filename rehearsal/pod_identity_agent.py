@@ -36,7 +36,8 @@ class PodIdentityAgent:
     """The credentials endpoint of all pods of a fleet."""
 
     def __init__(self, grant: Grant) -> None:
-        self._grant = grant
+        self._ask = grant
+        self._asking = threading.Lock()
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[str, str, str]] = {}
         """Pod, namespace and service account, by token."""
@@ -77,6 +78,10 @@ class PodIdentityAgent:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def _grant(self, namespace: str, account: str) -> Credentials | None:
+        with self._asking:  # whoever grants has to be ready for one pod at a time only
+            return self._ask(namespace, account)
 
     def _answer(self, path: str, token: str) -> tuple[HTTPStatus, Mapping[str, str]]:
         if path != _PATH:
