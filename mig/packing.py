@@ -79,8 +79,12 @@ def _mixed(ways: Sequence[Way], wanted: Geometry, places: int) -> Choice | None:
 
 
 def _biggest(ways: Sequence[Way]) -> list[Way]:
-    """Those that no other contains."""
-    return [way for way in ways if not any(other is not way and other.offers.contains(way.offers) for other in ways)]
+    """Those of which no other offers more."""
+    return [
+        way
+        for way in ways
+        if not any(other.offers != way.offers and other.offers.contains(way.offers) for other in ways)
+    ]
 
 
 def _program(ways: Sequence[Way], wanted: Geometry, *, most: int) -> tuple["CpModel", list["IntVar"]]:

@@ -170,7 +170,7 @@ class Existing(Section):
 
     context: Text = Field("", title="Context")
     """Context of the kubeconfig. Empty: the current one."""
-    node_selector: dict[str, str] = Field(default_factory=dict, title="Node selector")
+    node_selector: dict[str, str] = Field({}, title="Node selector")
     """Labels of the nodes that may be used. Empty: every node with a GPU that can be cut."""
     allow_repartition: bool = Field(default=False, title="Allow repartition")
     """Whether nodes that are cut otherwise may be cut anew; how they were is put back afterwards."""

@@ -38,17 +38,17 @@ class RunSpec(Section):
     """Hours for the whole run; what the plan costs at most is computed from it."""
     workloads: tuple[Workload, ...] = Field((), title="Workloads")
     """What shall run, side by side."""
-    capacity: Capacity = Field(Capacity(), title="Capacity")
+    capacity: Capacity = Field(Capacity(), title="Finding capacity")
     """Where nodes are looked for."""
-    lease: Lease = Field(Lease(), title="Lease")
+    lease: Lease = Field(Lease(), title="Lease of the nodes")
     """For how long nodes outlive a run that is dead."""
     notify: tuple[BlockName, ...] = Field((), title="Notify")
     """Names of the Prefect notification blocks that are told how the run ended."""
     release: Literal["current", "article"] = Field("current", title="NVIDIA release")
     """The pair of GPU Operator and DRA driver: the current supported one, or the one of the article."""
-    rehearsal: Rehearsal = Field(Rehearsal(), title="Rehearsal")
+    rehearsal: Rehearsal = Field(Rehearsal(), title="Rehearsal stage")
     """Only used when the target is `rehearsal`."""
-    eks: Eks = Field(Eks(), title="EKS")
+    eks: Eks = Field(Eks(), title="EKS cluster")
     """Only used when the target is `eks`, but for the region, whose zones a rehearsal has."""
     existing: Existing = Field(Existing(), title="Existing nodes")
     """Only used when the target is `existing`."""
