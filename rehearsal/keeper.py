@@ -97,4 +97,5 @@ def _turn_away(log: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # Every part has been ended in order; the interpreter's own end would wait for threads of libraries.
+    os._exit(main())

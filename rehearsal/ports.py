@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
-_LOWEST = 10_000
+_LOWEST, _HIGHEST = 10_000, 30_000
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -17,7 +17,7 @@ def free(count: int) -> list[int]:
     They are taken from below the range that the system gives to outgoing connections: a port found free there cannot
     be lost to a client's socket before the server that it is meant for has bound it.
     """
-    candidates = random.sample(range(_LOWEST, _first_ephemeral()), k=100 * count)
+    candidates = random.sample(range(_LOWEST, max(_first_ephemeral(), _HIGHEST)), k=100 * count)
     found: list[int] = []
     with ExitStack() as held:
         for port in candidates:

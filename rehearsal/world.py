@@ -32,8 +32,10 @@ from rehearsal.process import Process
 _END_SECONDS = 60.0
 _INTERRUPTED = 130
 _FASTEST = 10_000
-_FOREIGN = ("AWS_", "KUBECONFIG", "PULUMI_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+_FOREIGN = ("AWS_", "KUBECONFIG", "PULUMI_", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
 """Settings of the person who opens a World that mean the real cloud, or the way to it."""
+
+_NO_PROFILE = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -59,6 +61,8 @@ def opened(*, owner: Process | None, time_scale: float, parent: Path | None) -> 
         time_scale: how many simulated seconds pass in one of the wall's.
         parent: where the World's private folder is made; None: the system's place for temporary files.
     """
+    if sys.platform != "linux":
+        raise StageError("a rehearsal needs Linux: it leaves nothing behind by means that only Linux has")
     root = binaries.resolve(os.environ, _say).root
     folder = Path(tempfile.mkdtemp(prefix="mig-world-", dir=parent))
     module = [sys.executable, "-m"]
@@ -71,7 +75,7 @@ def opened(*, owner: Process | None, time_scale: float, parent: Path | None) -> 
         stdin=listens,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)},
+        env={name: value for name, value in os.environ.items() if not name.upper().startswith(_FOREIGN)} | _NO_PROFILE,
         start_new_session=True,  # Ctrl-C ends us, not it: then it ends in order, because we are gone
         text=True,
     )

@@ -22,7 +22,7 @@ REHEARSAL = Path(__file__).parents[2] / "rehearsal"
 def test_module_pins_the_release(module: str, package: str, version: str) -> None:
     """What is built is what would be downloaded."""
     pinned = re.search(
-        rf"^\s*(?:require )?{re.escape(package)} (\S+)", (REHEARSAL / module / "go.mod").read_text(), re.M
+        rf"^\s*(?:require )?{re.escape(package)} (\S+)", (REHEARSAL / module / "go.mod").read_text(), re.MULTILINE
     )
 
     assert pinned
