@@ -9,21 +9,26 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
 
+from flows.server import server
 from mig.errors import Failed, Refused
 from mig.layout import mig_parted
 from mig.plan import Plan, draw, summary
 from mig.report import RunReport, exit_code
 from mig.spec import RunSpec, check, read, with_settings
+from tasks import world
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-world = typer.Typer(no_args_is_help=True, help="The World of a rehearsal: its simulated cloud and its real servers.")
-app.add_typer(world, name="world")
+stage = typer.Typer(no_args_is_help=True, help="The World of a rehearsal: its simulated cloud and its real servers.")
+app.add_typer(stage, name="world")
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="The request, a YAML file.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="Change one field of the request.")]
@@ -56,10 +61,10 @@ def run(
     """Carry out a request, from plan to teardown, and end with its report."""
     spec = _spec(spec_file, settings)
     _check_before_prefect(draw(spec, "planned"), spec)
-    if keep:
-        os.environ["MIG_WORLD"] = _kept_world(spec)
     _prefect_for_a_shell()
-    raise typer.Exit(_carried_out(spec))
+    with _surroundings(spec, keep=keep):
+        code = _carried_out(spec)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -71,19 +76,19 @@ def teardown(run_id: Annotated[str, typer.Argument(metavar="RUN")]) -> None:
     take_down(run_id)
 
 
-@world.command("open")
+@stage.command("open")
 def world_open(time_scale: Annotated[float, typer.Option(min=1, max=600)] = 60) -> None:
     """Open a World that stays until it is closed, and print the file that names it."""
     _stage("open", "--time-scale", str(time_scale))
 
 
-@world.command("show")
+@stage.command("show")
 def world_show(file: WorldFile) -> None:
     """What runs in a World, and what it would be billed for."""
     _stage("show", str(file))
 
 
-@world.command("close")
+@stage.command("close")
 def world_close(file: WorldFile) -> None:
     """End a World and everything in it."""
     _stage("close", str(file))
@@ -129,15 +134,16 @@ def _carried_out(spec: RunSpec) -> int:
     return exit_code(report.status, verified=report.teardown.verified)
 
 
-def _kept_world(spec: RunSpec) -> str:
-    words = ["open", "--time-scale", str(spec.rehearsal.time_scale)]
-    command = [sys.executable, "-m", "rehearsal.world", *words]
-    opened = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
-    if opened.returncode != 0:
-        raise typer.Exit(opened.returncode)
-    address = opened.stdout.strip()
-    print(f"the World stays open; close it with: mig world close {address}", file=sys.stderr)
-    return address
+@contextmanager
+def _surroundings(spec: RunSpec, *, keep: bool) -> Iterator[None]:
+    """A World and a Prefect server, unless they are given; both start at once, and neither waits for the other."""
+    with ExitStack() as around, ThreadPoolExecutor() as beside:
+        starting = beside.submit(around.enter_context, server())
+        if not world.given():
+            os.environ[world.GIVEN] = around.enter_context(world.opened(spec.rehearsal.time_scale, _say, keep=keep))
+            around.callback(os.environ.pop, world.GIVEN)
+        starting.result()
+        yield
 
 
 def _spec(file: Path, settings: list[str] | None) -> RunSpec:
@@ -174,6 +180,10 @@ def _prefect_for_a_shell() -> None:
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_LOGGING_SETTINGS_PATH", str(here / "logging.yml"))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _stage(*words: str) -> None:

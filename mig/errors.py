@@ -20,7 +20,7 @@ class PipelineError(Exception):
     """Everything this project raises on purpose."""
 
 
-class Temporary(PipelineError):
+class Temporary(PipelineError):  # noqa: N818 (what it is called by those who retry)
     """Worth another try: the outside world was busy, away or throttling."""
 
     def __init__(self, why: str, *, delay: float) -> None:
@@ -29,7 +29,7 @@ class Temporary(PipelineError):
         """Seconds to let pass before the next try."""
 
 
-class Permanent(PipelineError):
+class Permanent(PipelineError):  # noqa: N818 (the same)
     """No further try will help."""
 
 

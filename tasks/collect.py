@@ -5,8 +5,7 @@ from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Failed
 
 from mig.manifest import Launched
 from mig.outcome import Ended, JobSeen, PodSeen, Result, judge, result
@@ -27,7 +26,7 @@ EVERY_SECONDS = 2.0
 @task(task_run_name="{workload.kind} {workload.name} on {workload.slice}", cache_policy=NO_CACHE)
 def follow(
     site: Site, workload: Workload, *, spec: RunSpec, plan: Plan, launched: Launched, ready: ReadySlices
-) -> State[Result]:
+) -> Result:
     """One workload from its first pod to its result; the state of this task is the workload's."""
     ended = _watched(site, workload, spec, launched.namespace)
     said = {pod.name: observe.log(site, launched.namespace, pod.name) for pod in ended.pods}
@@ -38,8 +37,8 @@ def follow(
         workload, ended, profile=profile, said=said, devices=ready.devices, artifacts=_artifacts(site, prefix)
     )
     if came.status == "succeeded":
-        return Completed(data=came)
-    return Failed(message=f"{workload.name}: {came.why}", data=came)
+        return came
+    return Failed(message=f"{workload.name}: {came.why}", data=came)  # type: ignore[return-value]  # the task's state
 
 
 def _watched(site: Site, workload: Workload, spec: RunSpec, namespace: str) -> Ended:

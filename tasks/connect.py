@@ -2,16 +2,12 @@
 Where a run takes place, and the clients to reach it. The only file that asks which target it is on.
 
 A `Site` is a value without secrets: it names where the secrets lie. Tasks take it and ask here for a client; what they
-do with one is the same on every target. A rehearsal's World is a process tree of its own, started as any other program
-would be; nothing of it is imported.
+do with one is the same on every target.
 """
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,10 +21,8 @@ from kubernetes.config import load_kube_config
 from infra.stacks import Backend
 from mig.errors import Failed, Refused
 from mig.spec import RunSpec
+from tasks import world
 from tasks.wait import PacedClock
-
-WORLD = "MIG_WORLD"
-"""Names the private file of a World that is open already; unset: a rehearsal opens one for itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,35 +53,30 @@ def site(spec: RunSpec, run_id: str, *, tell: Callable[[str], None]) -> Iterator
     """
     if spec.target != "rehearsal":
         raise Refused("target", f"{spec.target} is planned and priced, but cannot be run yet", accepted="rehearsal")
-    given = os.environ.get(WORLD, "")
-    address = given or _open_world(spec.rehearsal.time_scale, tell)
-    try:
+    with nullcontext(world.given()) if world.given() else world.opened(spec.rehearsal.time_scale, tell) as address:
         place = attach(address)
         if place.time_scale != spec.rehearsal.time_scale:
             scale = f"{place.time_scale:g}"
             raise Refused("rehearsal.time_scale", f"the open World's clock runs at {scale}", accepted=scale)
-        _stage("enroll", address, told=_enrolment(spec, run_id))
+        world.ask("enroll", address, told=_enrolment(spec, run_id))
         yield place
-    finally:
-        if not given:
-            _stage("close", address)
 
 
 def attach(address: str) -> Site:
     """The place that a World's private file describes. Raises Failed when it is not there any more."""
     try:
-        world = json.loads(Path(address).read_text(encoding="utf-8"))
+        said = json.loads(Path(address).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise Failed("connect", f"no World at {address}: it was closed, or never opened") from error
-    environment = world["environment"]
+    environment = said["environment"]
     return Site(
         target="rehearsal",
         address=address,
         region=environment["AWS_REGION"],
         bucket=environment["MIG_BUCKET"],
         cluster=environment["MIG_CLUSTER"],
-        time_scale=world["time_scale"],
-        simulated=tuple(world["simulated"]),
+        time_scale=said["time_scale"],
+        simulated=tuple(said["simulated"]),
     )
 
 
@@ -146,27 +135,3 @@ def _environment(place: Site) -> Mapping[str, str]:
 def _enrolment(spec: RunSpec, run_id: str) -> str:
     faults = [fault.model_dump() for fault in spec.rehearsal.faults]
     return json.dumps({"run_id": run_id, "seed": spec.rehearsal.seed, "faults": faults, "release": spec.release})
-
-
-def _open_world(time_scale: float, tell: Callable[[str], None]) -> str:
-    """Open a World that ends when this process does."""
-    settings = ["--owner", str(os.getpid()), "--time-scale", str(time_scale)]
-    command = [sys.executable, "-m", "rehearsal.world", "open", *settings]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as opening:
-        assert opening.stdout is not None and opening.stderr is not None  # noqa: S101, PT018 (both are pipes, for mypy)
-        said = ""
-        for line in opening.stderr:
-            said = line.strip()
-            tell(said)
-        address = opening.stdout.read().strip()
-    if opening.returncode != 0:
-        raise Failed("connect", said or "the World did not open")
-    return address
-
-
-def _stage(verb: str, address: str, told: str = "") -> None:
-    """One short conversation with the stage, in its own process."""
-    command = [sys.executable, "-m", "rehearsal.world", verb, address]
-    done = subprocess.run(command, input=told, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Failed("connect", f"the World could not {verb}: {done.stderr.strip().splitlines()[-1:]}")

@@ -16,6 +16,7 @@ from tasks import kube
 from tasks.connect import Site, kubernetes
 
 SLICES = "/apis/resource.k8s.io/v1/resourceslices"
+SLICE = "memorySlice"
 FRESH = 1.0
 """Wall seconds for which one look at a namespace serves everybody who asks."""
 
@@ -82,7 +83,7 @@ def _plugin_pods(client: ApiClient, release: Release) -> list[dict[str, Any]]:
 
 def _manager_pods(client: ApiClient) -> list[dict[str, Any]]:
     path = f"/api/v1/namespaces/{labels.OPERATOR_NAMESPACE}/pods"
-    return kube.items(client, path, labelSelector="app=nvidia-mig-manager")
+    return kube.items(client, path, labelSelector=labels.MIG_MANAGER)
 
 
 def _node(node: Object, slices: list[Object], plugins: list[Object], managers: list[Object]) -> NodeSeen:
@@ -108,7 +109,13 @@ def _device(device: Object) -> DeviceSeen:
         uuid=said.get("uuid", ""),
         parent_uuid=said.get("parentUUID", ""),
         profile=said.get("profile", ""),
+        memory_slices=_memory_slices(device.get("capacity", {})),
     )
+
+
+def _memory_slices(capacity: Object) -> tuple[int, ...]:
+    """Which memory slices of its GPU a device covers: the driver names each as a capacity of its own."""
+    return tuple(sorted(int(name.removeprefix(SLICE)) for name in capacity if name.startswith(SLICE)))
 
 
 def _pod(pod: Object, claims: Iterable[Object]) -> PodSeen:

@@ -19,15 +19,15 @@ from mig.plan import Plan
 from mig.spec import RunSpec
 from mig.verdict import Settled, Verdict, Waiting
 from tasks import kube
-from tasks.connect import Site, aws, backend, clock, kubernetes
+from tasks.connect import Site, aws, backend, kubernetes
 from tasks.identity import dissociate
 from tasks.progress import say
 from tasks.publish import write_lease
-from tasks.wait import Patience, until
+from tasks.wait import PacedClock, Patience, until
 
 OWNER = "mig-pipeline"
-JOBS_MINUTES = 5
-"""For the run's pods to end before their nodes go: their grace period is one minute."""
+JOBS_MINUTES = 3
+"""By the wall's clock, for the run's pods to end before their nodes go: their grace period is one minute."""
 
 ALIVE = ("pending", "running", "stopping", "stopped", "shutting-down")
 """States in which an instance exists."""
@@ -111,7 +111,7 @@ def _end_jobs(site: Site, run_id: str) -> None:
     def judge(there: Sequence[Any]) -> Verdict[None]:
         return Waiting("the run's namespace is not empty yet") if there else Settled(None)
 
-    patience = Patience(phase="teardown", deadline=JOBS_MINUTES * 60, every=2, clock=clock(site), tell=say)
+    patience = Patience(phase="teardown", deadline=JOBS_MINUTES * 60, every=1, clock=PacedClock(), tell=say)
     until(look, judge, patience)
 
 
