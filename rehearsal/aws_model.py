@@ -62,6 +62,10 @@ def _constraints(value: Any, shape: Shape, path: str) -> Iterator[str]:  # noqa:
     elif isinstance(shape, ListShape) and isinstance(value, list):
         for place, inner in enumerate(value, start=1):
             yield from _constraints(inner, shape.member, f"{path}.{place}.member")
+    elif isinstance(shape, MapShape) and isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _constraints(key, shape.key, f"{path}.key")
+            yield from _constraints(inner, shape.value, f"{path}.{key}")
     elif isinstance(value, str | int | float) and value != UNKNOWN:
         for constraint in _broken(value, shape):
             yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must {constraint}"

@@ -1,10 +1,10 @@
 """The simulated account's bill: which instance ran how long on the compressed clock, and what that would have cost."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mig.gpu import INSTANCE_TYPES, PRICES_AS_OF
-from rehearsal.clock import Clock
 
 RATE_SOURCE = f"on-demand, Linux, us-east-1, by the table of {PRICES_AS_OF}"
 """Spot is billed here at this rate too: what spot costs is in no table."""
@@ -40,10 +40,10 @@ class Billed:
 
 
 class Bill:
-    """Opened when an instance launches, closed when it ends; it never forgets one."""
+    """Opened when an instance launches, closed when it ends; it never forgets one. `now` is the World's clock."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._lock = threading.Lock()
         self._items: dict[str, Item] = {}
 
@@ -57,11 +57,11 @@ class Bill:
         with self._lock:
             item = self._items[instance_id]
             if item.until is None:
-                self._items[instance_id] = replace(item, until=self._clock.now())
+                self._items[instance_id] = replace(item, until=self._now())
 
     def billed(self) -> tuple[Billed, ...]:
         """Every instance there ever was, up to now."""
-        now = self._clock.now()
+        now = self._now()
         with self._lock:
             return tuple(_added_up(item, now) for item in self._items.values())
 

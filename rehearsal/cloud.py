@@ -14,8 +14,9 @@ from typing import Any
 import boto3
 from moto.autoscaling.models import autoscaling_backends
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.core.base_backend import BackendDict
+from moto.ec2.models import ec2_backends
 from moto.eks.models import eks_backends
+from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -33,7 +34,7 @@ class Cloud:
     """Open it with the machines that its instances become; stop it when they are not needed any more."""
 
     def __init__(self, *, folder: Path, clock: Clock) -> None:
-        self._bill = Bill(clock)
+        self._bill = Bill(clock.now)
         self._folder, self._clock = folder, clock
         self._clients: dict[str, Any] = {}
         self._lock = threading.RLock()
@@ -44,7 +45,8 @@ class Cloud:
     def start(self, machines: Machines) -> None:
         """Furnish the account and answer from now on."""
         moto_calls.install()
-        BackendDict.reset()
+        for service in (autoscaling_backends, ec2_backends, eks_backends, iam_backends):
+            service.clear()  # what an account before this one left in the process
         self._eks.ground = Ground(
             folder=self._folder,
             region=REGION,
@@ -66,7 +68,6 @@ class Cloud:
         self._server.server_close()
         for group in self._groups():
             group.join()
-        BackendDict.reset()
 
     @property
     def endpoint(self) -> str:

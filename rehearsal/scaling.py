@@ -20,8 +20,8 @@ from rehearsal.activity import Activity, Place, launching, terminating
 from rehearsal.bill import Bill
 from rehearsal.clock import Clock
 from rehearsal.faults import Enrolment, enrolled
-from rehearsal.launch import Recipe
 from rehearsal.instance import Instance
+from rehearsal.launch import Recipe
 from rehearsal.shortage import Launch, Shortage, shortage, status_message
 
 _LAUNCH_SECONDS = (15.0, 30.0)

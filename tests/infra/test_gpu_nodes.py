@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import pulumi
 import pytest
@@ -46,7 +46,7 @@ class Recorder(pulumi.runtime.Mocks):
         self.declared.setdefault(args.typ, []).append(args.inputs)
         return f"{args.name}-id", {**args.inputs, "latestVersion": 7}
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: pulumi.runtime.MockCallArgs) -> NoReturn:
         """No function is called."""
         raise AssertionError(args.token)
 
@@ -55,7 +55,7 @@ def declared(args: GpuNodesArgs) -> Declared:
     """What the program declares for these arguments."""
     recorder = Recorder()
     pulumi.runtime.set_mocks(recorder, project="mig", stack="test", preview=False)
-    run: Callable[[], None] = pulumi.runtime.test(program(args))
+    run: Callable[[], None] = pulumi.runtime.test(program(args))  # type: ignore[no-untyped-call]  # Pulumi's own
     run()
     return recorder.declared
 
@@ -139,7 +139,7 @@ def test_everything_billed_is_tagged() -> None:
     (template,) = declared(ARGS)[TEMPLATE]
     tags = {spec["resourceType"]: spec["tags"] for spec in template["tagSpecifications"]}
 
-    assert dict.fromkeys(("instance", "volume", "network-interface"), {"Name": "gpu-demo-1f", **TAGS}) == tags
+    assert {kind: {"Name": "gpu-demo-1f", **TAGS} for kind in ("instance", "volume", "network-interface")} == tags
 
 
 def test_resources_are_tagged() -> None:

@@ -1,0 +1,97 @@
+"""A simulated account with its stand-in provider, and the real Pulumi engine in front of it."""
+
+import gc
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from infra.stacks import Backend
+from rehearsal import binaries
+from rehearsal.account import REGION
+from rehearsal.aws_resource import Aws
+from rehearsal.clock import Clock
+from rehearsal.cloud import Cloud
+from rehearsal.instance import Instance
+from rehearsal.provider import Provider
+
+
+@dataclass
+class Yard:
+    """Machines that only remember what they were told."""
+
+    booted: list[Instance] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+
+    def boot(self, instance: Instance) -> None:
+        """It has launched."""
+        self.booted.append(instance)
+
+    def terminate(self, instance_id: str) -> None:
+        """It ends."""
+        self.ended.append(instance_id)
+
+
+@dataclass(frozen=True, slots=True)
+class HandClock(Clock):
+    """Its time stands still until it is moved: what takes time can be met while it is under way."""
+
+    time: list[float] = field(default_factory=lambda: [0.0])
+
+    def now(self) -> float:
+        """Where it stands."""
+        return self.time[0]
+
+    def move(self, seconds: float) -> None:
+        """Let so many seconds pass at once."""
+        self.time[0] += seconds
+
+    def sleep(self, seconds: float, stop: threading.Event | None = None) -> bool:  # noqa: ARG002 (nothing passes here)
+        """Come back soon, to look again."""
+        return (stop or threading.Event()).wait(0.02)
+
+
+@pytest.fixture
+def yard() -> Yard:
+    """Where the account's instances go."""
+    return Yard()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Fast enough that nobody waits; a test that must meet something under way brings another."""
+    return Clock(300)
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, yard: Yard, clock: Clock) -> Iterator[Cloud]:
+    """The simulated account."""
+    made = Cloud(folder=tmp_path, clock=clock)
+    made.start(yard)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def backend(tmp_path: Path, cloud: Cloud, clock: Clock) -> Iterator[Backend]:
+    """The real engine, attached to the stand-in provider."""
+    engine = binaries.resolve(os.environ, print)
+    (tmp_path / "state").mkdir()
+    closed = threading.Event()
+    provider = Provider(Aws(region=REGION, client=cloud.client, clock=clock, closed=closed))
+    yield Backend(
+        url=f"file://{tmp_path}/state",
+        home=str(tmp_path / "home"),
+        passphrase="correct horse",
+        pulumi_root=str(engine.root),
+        environment={
+            "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port}",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        },
+    )
+    closed.set()
+    provider.stop()
+    gc.collect()  # the SDK leaves sockets and coroutines behind, which would complain during a later test
