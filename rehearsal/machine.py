@@ -86,9 +86,7 @@ class Machine:
             return
         boot = node_manifest.boot(time.time(), self._kubelet_port)
         node = node_manifest.node(self.instance, boot)
-        if _insist(lambda: self._api.create("/api/v1/nodes", node), unless=self._ended):
-            _insist(self._register_lease, unless=self._ended)
-            self._start()
+        self._start(lambda: self._api.create("/api/v1/nodes", node), self._register_lease)
 
     def _register_lease(self) -> None:
         self._api.create(LEASES, node_manifest.lease(self._api.get(self._path), time.time()))
@@ -102,14 +100,13 @@ class Machine:
         if self._clock.sleep(REBOOT_SECONDS - _UNHEARD_SECONDS, self._ended):
             return
         boot = node_manifest.boot(time.time(), self._kubelet_port)
-        _insist(lambda: self._report(node_manifest.up(self.instance, boot, time.time())), unless=self._ended)
-        self._start()
+        self._start(lambda: self._report(node_manifest.up(self.instance, boot, time.time())))
 
-    def _start(self) -> None:
-        """What a kubelet does first: it forgets all devices, since their drivers have yet to register with it."""
-        _insist(self._wipe_slices, unless=self._ended)
-        self._up.set()
-        self.kubelet.start()
+    def _start(self, *registration: Callable[[], object]) -> None:
+        """Come up: a kubelet forgets all devices first, since their drivers have yet to register with it."""
+        if all(_insist(step, unless=self._ended) for step in (self._wipe_slices, *registration)):
+            self._up.set()
+            self.kubelet.start()
 
     def _report(self, status: Object) -> None:
         self._api.patch(f"{self._path}/status", {"status": status})

@@ -51,7 +51,7 @@ class Container:
             self._log.close()
             raise
         self.output: IO[bytes] = self.process.stdout  # type: ignore[assignment]  # there is one: it was asked for
-        os.set_blocking(self.output.fileno(), False)  # noqa: FBT003 (it takes no keywords)
+        os.set_blocking(self.output.fileno(), False)
 
     def read(self) -> bool:
         """Log what the process has said since; False when it can say no more."""
@@ -99,7 +99,7 @@ class Shim:
         self._selector.register(sys.stdin.fileno(), selectors.EVENT_READ)
         self._death, woken = socket.socketpair()
         for end in (self._death, woken):
-            end.setblocking(False)
+            end.setblocking(False)  # noqa: FBT003 (it takes no keywords)
         self._selector.register(self._death, selectors.EVENT_READ)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(woken.detach(), warn_on_full_buffer=False)
