@@ -5,7 +5,7 @@ What is easy is decided here, one kind of way for all places; the rest by CP-SAT
 when it is needed. What a way stands for, a GPU or a node, is not known here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,12 @@ from mig.layout import Geometry
 if TYPE_CHECKING:
     from ortools.sat.python.cp_model import CpModel, IntVar
 
-ENOUGH_STEPS = 0.4
+ENOUGH_STEPS = 0.25
 """CP-SAT's own measure of work, about seconds but alike on every machine, after which the least waste found will do."""
+
+
+Least = Callable[[Geometry], int]
+"""A bound that is easily told: so many places are needed for a geometry at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +52,20 @@ def fewest(ways: Sequence[Way], wanted: Geometry, *, at_least: int) -> int:
     return max(at_least, sum(counts))
 
 
-def choose(ways: Sequence[Way], wanted: Geometry, places: int) -> Choice | None:
+def choose(ways: Sequence[Way], wanted: Geometry, places: int, least: Least) -> Choice | None:
     """So many ways that offer what is wanted: the fewest different ones, then the least waste; None: there are none."""
     alone = [way for way in ways if way.offers.times(places).contains(wanted)]
     if alone:
         return Choice(ways=(min(alone, key=lambda way: (way.slices, way.offers.counts)),) * places)
-    return _mixed(ways, wanted, places) if places > 1 else None
+    return _mixed(ways, wanted, places, least) if places > 1 else None
 
 
-def _mixed(ways: Sequence[Way], wanted: Geometry, places: int) -> Choice | None:
+def _mixed(ways: Sequence[Way], wanted: Geometry, places: int, least: Least) -> Choice | None:
     """How few kinds will do is found among the biggest ways, and then which of all ways waste least."""
     biggest = _biggest(ways)
     program, used = _program(biggest, wanted, most=places)
     program.add(sum(used) == places)
-    program.minimize(sum(_is_used(program, used, places)))
+    program.minimize(sum(_is_used(program, used, [places] * len(used))))
     start, _ = _solved(program, used)
     if not start:
         return None
@@ -69,13 +73,21 @@ def _mixed(ways: Sequence[Way], wanted: Geometry, places: int) -> Choice | None:
 
     program, used = _program(ways, wanted, most=places)
     program.add(sum(used) == places)
-    program.add(sum(_is_used(program, used, places)) <= sum(count > 0 for count in start))
+    # A way leaves at least the places that are needed for what it does not offer: without that the proof takes long.
+    most = [places - least(_without(wanted, way.offers)) for way in ways]
+    program.add(sum(_is_used(program, used, most)) <= sum(count > 0 for count in start))
     program.minimize(sum(way.slices * n for way, n in zip(ways, used, strict=True)))
     for way, n in zip(ways, used, strict=True):
         program.add_hint(n, often.get(way.offers, 0))
     counts, proven = _solved(program, used, steps=ENOUGH_STEPS)
     chosen = sorted(zip(counts, ways, strict=True), key=lambda each: (-each[0], each[1].offers.counts))
     return Choice(ways=tuple(way for count, way in chosen for _ in range(count)), proven=proven)
+
+
+def _without(wanted: Geometry, offers: Geometry) -> Geometry:
+    """What of the wanted profiles is not offered at all."""
+    offered = offers.as_dict()
+    return Geometry.of({name: count for name, count in wanted.counts if name not in offered})
 
 
 def _biggest(ways: Sequence[Way]) -> list[Way]:
@@ -99,11 +111,11 @@ def _program(ways: Sequence[Way], wanted: Geometry, *, most: int) -> tuple["CpMo
     return program, used
 
 
-def _is_used(program: "CpModel", used: Sequence["IntVar"], most: int) -> list["IntVar"]:
-    """For each way, whether it is used at all."""
+def _is_used(program: "CpModel", used: Sequence["IntVar"], most: Sequence[int]) -> list["IntVar"]:
+    """For each way, whether it is used at all; if so, then so often at most."""
     some = [program.new_bool_var("") for _ in used]
-    for n, any_of_it in zip(used, some, strict=True):
-        program.add(n <= most * any_of_it)
+    for n, any_of_it, limit in zip(used, some, most, strict=True):
+        program.add(n <= limit * any_of_it)
     return some
 
 

@@ -9,6 +9,7 @@ least waste over all legal geometries. Whether AWS has such nodes is not known h
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -120,9 +121,13 @@ def _nodes(kind: InstanceType, wanted: Geometry) -> tuple[tuple[NodeLayout, ...]
     useful = {_only(geometry, wanted) for geometry in legal_geometries(gpu)} - {Geometry(())}
     own = [_way(gpu, (geometry,)) for geometry in sorted(useful, key=lambda geometry: geometry.counts)]
     shipped = [_way(gpu, (geometry,) * each) for geometry in shipped_configs(gpu).values()]
-    at_least = ceil(_least_gpus(gpu, wanted) / each) * each
-    count = ceil(fewest(own, wanted, at_least=at_least) / each)
-    choice = choose(shipped, wanted, count) or choose(own, wanted, count * each) or Choice(ways=())
+    least = partial(_least_gpus, gpu)
+    count = ceil(fewest(own, wanted, at_least=each * ceil(least(wanted) / each)) / each)
+    choice = (
+        choose(shipped, wanted, count, lambda rest: ceil(least(rest) / each))
+        or choose(own, wanted, count * each, least)
+        or Choice(ways=())
+    )
     gpus = [geometry for way in choice.ways for geometry in way.gpus]
     return tuple(node_layout(gpu, gpus[n * each : (n + 1) * each]) for n in range(count)), choice.proven
 

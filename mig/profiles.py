@@ -44,7 +44,7 @@ class Profile:
     @property
     def suffix(self) -> str:
         """What follows the size: empty, `+me`, `+gfx`, `+me.all` or `-me`."""
-        return _NAME.sub(r"\g<suffix>", self.name)
+        return self.name.partition("gb")[2]
 
 
 def biggest_first(name: str) -> tuple[int, int, str]:

@@ -80,13 +80,17 @@ def check(spec: RunSpec) -> None:
     _check_places(spec)
     if not spec.workloads:
         raise Refused("workloads", "there are none", accepted="at least one")
+    named: dict[str, Workload] = {}
+    for index, workload in enumerate(spec.workloads):
+        if workload.name in named:
+            why = f"another workload is called {workload.name}"
+            raise Refused(f"workloads[{index}].name", why, accepted="a name of its own")
+        named[workload.name] = workload
     for index, workload in enumerate(spec.workloads):
         at = f"workloads[{index}]"
-        if workload.name in {other.name for other in spec.workloads[:index]}:
-            raise Refused(f"{at}.name", f"another workload is called {workload.name}", accepted="a name of its own")
         _check_slice(at, workload.slice, spec.instance_types)
         _check_kind(at, workload)
-        _check_model(at, workload, spec.workloads)
+        _check_model(at, workload, named)
         _check_time(at, workload, spec.max_hours)
 
 
@@ -176,16 +180,15 @@ def _refuse_set(at: str, workload: Workload, fields: Iterable[str], why: str) ->
             raise Refused(f"{at}.{field}", f"{field} {why}", accepted=f"nothing, or the default {default!r}")
 
 
-def _check_model(at: str, workload: Workload, workloads: Sequence[Workload]) -> None:
-    trainings = {other.name: other for other in workloads if other.kind == "train"}
-    source, producer = workload.model_from, trainings.get(workload.model_from)
-    if source and not producer and not source.startswith("s3://"):
-        known = source in {other.name for other in workloads}
-        why = f"{source} is no training" if known else f"no workload is called {source}"
+def _check_model(at: str, workload: Workload, named: Mapping[str, Workload]) -> None:
+    source = workload.model_from
+    producer = named.get(source)
+    if (source and not producer and not source.startswith("s3://")) or (producer and producer.kind != "train"):
+        why = f"{source} is no training" if producer else f"no workload is called {source}"
+        trainings = [name for name, other in named.items() if other.kind == "train"]
         accepted = ", ".join((*trainings, "an s3:// address"))
-        raise Refused(
-            f"{at}.model_from", "a service cannot serve itself" if source == workload.name else why, accepted=accepted
-        )
+        itself = source == workload.name
+        raise Refused(f"{at}.model_from", "a service cannot serve itself" if itself else why, accepted=accepted)
     if not workload.model and not producer:
         raise Refused(f"{at}.model", "it is not said which network", accepted="resnet18, cnn, mlp")
     if producer and workload.model not in {"", producer.model}:

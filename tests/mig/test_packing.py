@@ -30,6 +30,11 @@ def every_choice(ways: list[Way], wanted: Geometry, places: int) -> list[tuple[W
     ]
 
 
+def no_bound(_: Geometry) -> int:
+    """Nothing is known of how many places are needed."""
+    return 0
+
+
 def cost(ways: tuple[Way, ...]) -> tuple[int, int]:
     """Kinds first, then slices."""
     return len(set(ways)), sum(each.slices for each in ways)
@@ -41,7 +46,7 @@ def test_choose(ways: list[Way], wanted: Geometry, places: int) -> None:
     """No choice has fewer kinds, and none of as many kinds fewer slices; where there is none, none is found."""
     possible = every_choice(ways, wanted, places)
 
-    choice = choose(ways, wanted, places)
+    choice = choose(ways, wanted, places, no_bound)
 
     assert (min(map(cost, possible)) if possible else None) == (cost(choice.ways) if choice else None)
     assert choice is None or (choice.proven and len(choice.ways) == places)
@@ -64,6 +69,6 @@ def test_equal_ways_stand_together() -> None:
     """The way that is used most comes first, so that most nodes are cut alike."""
     threes, ones = way(Geometry.of({"3g.20gb": 2})), way(Geometry.of({"1g.5gb": 7}))
 
-    choice = choose([threes, ones], Geometry.of({"3g.20gb": 1, "1g.5gb": 15}), 4)
+    choice = choose([threes, ones], Geometry.of({"3g.20gb": 1, "1g.5gb": 15}), 4, no_bound)
 
     assert choice == Choice(ways=(ones, ones, ones, threes))
