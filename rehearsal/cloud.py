@@ -63,8 +63,9 @@ class Cloud:
     def stop(self) -> None:
         """Answer no more, and let every thread end. The machines are their owner's to stop."""
         self._closed.set()
-        self._server.shutdown()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
         self._server.server_close()
         for group in self._groups():
             group.join()

@@ -6,10 +6,10 @@ error code, and everything that chooses another zone or market decides by it.
 """
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from mig.offer import Market
-from rehearsal.faults import Enrolment, Fault, applies
+from rehearsal.faults import Enrolment, applies
 
 _SENTENCES: Mapping[str, str] = {
     "InsufficientInstanceCapacity": (
@@ -56,6 +56,10 @@ class Launch:
     zone: str
     market: Market
 
+    def facts(self) -> dict[str, str]:
+        """What a fault may name of it."""
+        return {**asdict(self), "rung": f"{self.market} {self.instance_type} {self.zone}"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortage:
@@ -74,8 +78,9 @@ def shortage(
     The simulated account has no reservations, so a launch that may only go into one always fails.
     """
     for fault in enrolment.of("no_capacity"):
-        if applies(fault, market=launch.market, zone=launch.zone, instance_type=launch.instance_type):
-            return _scripted(fault, launch, zones)
+        if applies(fault, **launch.facts()):
+            others = tuple(zone for zone in zones if zone != launch.zone)
+            return _worded(fault.get("code") or _USUAL[launch.market], launch, others)
     if launch.zone not in offered:
         code = "InvalidFleetConfiguration" if launch.market == "spot" else "Unsupported"
         return _worded(code, launch, tuple(zone for zone in zones if zone in offered))
@@ -88,12 +93,6 @@ def status_message(market: Market, refused: Shortage) -> str:
     """How Auto Scaling reports it."""
     sold_as = "Spot" if market == "spot" else "On-Demand"
     return f"Could not launch {sold_as} Instances. {refused.code} - {refused.sentence} Launching EC2 instance failed."
-
-
-def _scripted(fault: Fault, launch: Launch, zones: tuple[str, ...]) -> Shortage:
-    others = tuple(zone for zone in zones if zone != launch.zone)
-    usual = _worded(fault.get("code") or _USUAL[launch.market], launch, others)
-    return Shortage(code=usual.code, sentence=fault.get("text") or usual.sentence)
 
 
 def _worded(code: str, launch: Launch, others: tuple[str, ...]) -> Shortage:

@@ -30,6 +30,9 @@ FAULT = {"kind": "no_capacity"}
         pytest.param("spot", FAULT, "UnfulfillableCapacity", id="spot is sold out"),
         pytest.param("spot", {**FAULT, "code": "VcpuLimitExceeded"}, "VcpuLimitExceeded", id="the code it asks for"),
         pytest.param("spot", {**FAULT, "zone": "us-east-1a"}, "UnfulfillableCapacity", id="in this zone"),
+        pytest.param(
+            "spot", {**FAULT, "rung": "spot p4d.24xlarge us-east-1a"}, "UnfulfillableCapacity", id="this very offer"
+        ),
     ],
 )
 def test_scripted(market: Market, fault: dict[str, Any], code: str) -> None:
@@ -45,6 +48,7 @@ def test_scripted(market: Market, fault: dict[str, Any], code: str) -> None:
     [
         pytest.param({**FAULT, "market": "spot"}, id="another market"),
         pytest.param({**FAULT, "zone": "us-east-1b"}, id="another zone"),
+        pytest.param({**FAULT, "rung": "spot p4d.24xlarge us-east-1a"}, id="another offer"),
         pytest.param({**FAULT, "instance_type": "p5.48xlarge"}, id="another type"),
         pytest.param({"kind": "mig_failed"}, id="another kind of fault"),
     ],
