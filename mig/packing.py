@@ -61,7 +61,7 @@ def choose(ways: Sequence[Way], wanted: Geometry, places: int, least: Least) -> 
 
 
 def _mixed(ways: Sequence[Way], wanted: Geometry, places: int, least: Least) -> Choice | None:
-    """How few kinds will do is found among the biggest ways, and then which of all ways waste least."""
+    """How few kinds will do is found among the biggest ways, and then, from there, which of all ways waste least."""
     biggest = _biggest(ways)
     program, used = _program(biggest, wanted, most=places)
     program.add(sum(used) == places)
@@ -70,6 +70,7 @@ def _mixed(ways: Sequence[Way], wanted: Geometry, places: int, least: Least) -> 
     if not start:
         return None
     often = dict(zip((way.offers for way in biggest), start, strict=True))
+    first = [often.get(way.offers, 0) for way in ways]
 
     program, used = _program(ways, wanted, most=places)
     program.add(sum(used) == places)
@@ -77,10 +78,10 @@ def _mixed(ways: Sequence[Way], wanted: Geometry, places: int, least: Least) -> 
     most = [places - least(_without(wanted, way.offers)) for way in ways]
     program.add(sum(_is_used(program, used, most)) <= sum(count > 0 for count in start))
     program.minimize(sum(way.slices * n for way, n in zip(ways, used, strict=True)))
-    for way, n in zip(ways, used, strict=True):
-        program.add_hint(n, often.get(way.offers, 0))
+    for count, n in zip(first, used, strict=True):
+        program.add_hint(n, count)
     counts, proven = _solved(program, used, steps=ENOUGH_STEPS)
-    chosen = sorted(zip(counts, ways, strict=True), key=lambda each: (-each[0], each[1].offers.counts))
+    chosen = sorted(zip(counts or first, ways, strict=True), key=lambda each: (-each[0], each[1].offers.counts))
     return Choice(ways=tuple(way for count, way in chosen for _ in range(count)), proven=proven)
 
 
