@@ -134,8 +134,8 @@ class EksBackend(EKSBackend, TaggableResourcesMixin):  # type: ignore[misc]  # m
         own = node_group.template_data(request, self._template(request) or {})
         template = self._ec2.create_launch_template(f"eks-{uuid.uuid4()}", "", own, {})
         zone = self._ec2.get_subnet(request["subnets"][0]).availability_zone
-        cooked = node_group.recipe(request, template, zone)
-        group = ScalingGroup(cooked, sizes, backend=self._autoscaling, ground=self.ground)
+        wanted = node_group.recipe(request, template, zone)
+        group = ScalingGroup(wanted, sizes, backend=self._autoscaling, ground=self.ground)
         self._autoscaling.autoscaling_groups[group.name] = group
         group.start()
         return group
