@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal import private
+from rehearsal.account import REGION
 from rehearsal.certificates import Authority
 from rehearsal.child import Child
 from rehearsal.errors import StageError
 from rehearsal.ports import LOOPBACK, free
 
 BUCKET = "mig-rehearsal"
-REGION = "us-east-1"
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
 _SOCKETS = Path("/tmp")  # noqa: S108 - SeaweedFS knows no other place for them
@@ -172,9 +172,10 @@ class Bucket:
     def _forget_former_users(self) -> None:
         """The users of former Worlds are kept with the data; their pods are gone."""
         iam = self._client("iam")
-        for user in iam.list_users()["Users"]:
-            if user["UserName"].startswith(_USER):
-                iam.delete_user(UserName=user["UserName"])
+        users = [user["UserName"] for page in iam.get_paginator("list_users").paginate() for user in page["Users"]]
+        for user in users:
+            if user.startswith(_USER):
+                iam.delete_user(UserName=user)
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - boto3 has no types for what it makes
         import boto3  # half a second, in which the server starts

@@ -12,12 +12,12 @@ import ssl
 from pathlib import Path
 
 from rehearsal import private
+from rehearsal.account import CLUSTER
 from rehearsal.binaries import Binaries
 from rehearsal.certificates import Authority, Certificate, signing_key
 from rehearsal.child import Child
 from rehearsal.ports import LOOPBACK, free, listens
 
-CLUSTER = "mig"
 _SERVICE_ADDRESSES = "10.96.0.0/16"
 _FIRST_SERVICE_ADDRESS = "10.96.0.1"
 _SERVER_NAMES = (
@@ -29,8 +29,13 @@ _SERVER_NAMES = (
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
 )
-_UNTHROTTLED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
-"""The clients' own default limit (20 requests a second) makes 1,600 claims take minutes."""
+_CONTROLLER = (
+    "--leader-elect=false",  # there is one of each
+    "--secure-port=0",  # nobody asks them: two ports less to keep
+    "--kube-api-qps=1000",  # by default 20 requests a second, with which 1,600 claims take minutes
+    "--kube-api-burst=2000",
+)
+"""What controller manager and scheduler are told alike."""
 
 _FIRST_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 """The controllers work when they have given the first namespace its service account."""
@@ -144,11 +149,11 @@ class ControlPlane:
             f"--root-ca-file={self._authority.certificate}",
             f"--service-account-private-key-file={self._accounts_key}",
             "--use-service-account-credentials",  # each controller with its own rights, not the sum of all
-            *_ALONE,
+            *_CONTROLLER,
         ]
 
     def _scheduler_arguments(self) -> list[str]:
-        return [f"--kubeconfig={self._kubeconfig('system:kube-scheduler')}", *_ALONE]
+        return [f"--kubeconfig={self._kubeconfig('system:kube-scheduler')}", *_CONTROLLER]
 
     @property
     def _accounts_key(self) -> Path:
@@ -193,13 +198,6 @@ class _Probe:
             return False
         finally:
             connection.close()
-
-
-_ALONE = (
-    "--leader-elect=false",  # there is one of each
-    "--secure-port=0",  # nobody asks them: two ports less to keep
-    *_UNTHROTTLED,
-)
 
 
 def _tls(serving: Certificate, trust: Path, *, prefix: str) -> list[str]:

@@ -15,7 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from rehearsal import private
-from rehearsal.bucket import BUCKET, REGION, Bucket, Credentials
+from rehearsal.account import REGION
+from rehearsal.bucket import BUCKET, Bucket, Credentials
 
 pytestmark = pytest.mark.e2e
 

@@ -14,10 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import yaml
 
+from mig import labels
 from rehearsal.address import Address
+from rehearsal.api_server import ApiServer
 from rehearsal.ports import listens
 
 pytestmark = pytest.mark.e2e
@@ -97,10 +100,40 @@ def test_show(standing: Address) -> None:
 
     shown = json.loads(text)
     assert shown["alive"]
-    assert [] == shown["nodes"] == shown["billed"]
     assert standing.environment["AWS_ENDPOINT_URL"] == shown["environment"]["AWS_ENDPOINT_URL"]
     assert standing.environment["AWS_SECRET_ACCESS_KEY"] not in text
     assert standing.environment["PULUMI_CONFIG_PASSPHRASE"] not in text
+
+
+def test_show_what_it_holds(standing: Address, tmp_path: Path) -> None:
+    """It lists the nodes that there are, and the instances that cost something, with their runs."""
+    api = ApiServer(Path(standing.environment["KUBECONFIG"]), scratch=tmp_path)
+    ec2 = boto3.client(
+        "ec2",
+        endpoint_url=standing.environment["AWS_ENDPOINT_URL"],
+        region_name=standing.environment["AWS_REGION"],
+        aws_access_key_id="k",
+        aws_secret_access_key="s",
+    )
+    tags = {"ResourceType": "instance", "Tags": [{"Key": labels.TAG_RUN, "Value": "r1"}]}
+    node = {"metadata": {"name": "n1", "labels": {labels.RUN: "r1", labels.INSTANCE_TYPE: "p4d.24xlarge"}}}
+    api.create("/api/v1/nodes", node)
+    launched = ec2.run_instances(
+        ImageId="ami-1", InstanceType="p4d.24xlarge", MinCount=1, MaxCount=1, TagSpecifications=[tags]
+    )["Instances"][0]
+
+    shown = json.loads(world("show", standing.folder / "world.json"))
+    api.delete("/api/v1/nodes/n1")
+    ec2.terminate_instances(InstanceIds=[launched["InstanceId"]])
+    after = json.loads(world("show", standing.folder / "world.json"))
+    api.close()
+
+    its = {"instance_type": "p4d.24xlarge", "run": "r1"}
+    assert [its | {"name": "n1", "ready": False, "mig": ""}] == shown["nodes"]
+    assert [its | {"id": launched["InstanceId"], "state": "running"}] == [
+        {name: each[name] for name in ("instance_type", "run", "id", "state")} for each in shown["billed"]
+    ]
+    assert ([], []) == (after["nodes"], after["billed"])
 
 
 def test_enroll(standing: Address) -> None:
