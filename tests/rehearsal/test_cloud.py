@@ -34,11 +34,23 @@ class Yard:
         self.ended.append(instance_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Stopwatch(Clock):
+    """A clock that can be stopped: what is under way stays so."""
+
+    stopped: list[float] = field(default_factory=list)
+
+    def now(self) -> float:
+        """Where it was stopped, or where it is."""
+        return self.stopped[0] if self.stopped else Clock.now(self)
+
+
 @dataclass(frozen=True)
 class Customer:
     """An account, and short words for what is asked of it."""
 
     cloud: Cloud
+    clock: Stopwatch
     yard: Yard
     folder: Path
 
@@ -133,9 +145,10 @@ def eventually(look: Callable[[], Any]) -> Any:
 def customer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Customer]:
     """One account for all: each test has a run and a node group of its own."""
     folder, yard = tmp_path_factory.mktemp("world"), Yard()
-    cloud = Cloud(folder=folder, clock=Clock(SCALE))
+    clock = Stopwatch(SCALE)
+    cloud = Cloud(folder=folder, clock=clock)
     cloud.start(yard)
-    yield Customer(cloud=cloud, yard=yard, folder=folder)
+    yield Customer(cloud=cloud, clock=clock, yard=yard, folder=folder)
     cloud.stop()
 
 
@@ -280,11 +293,13 @@ def test_the_bill(customer: Customer) -> None:
 
 def test_nothing_changes_while_it_is_created(customer: Customer) -> None:
     """A group that is not active yet refuses to be resized."""
+    customer.clock.stopped.append(customer.clock.now())
     customer.create("early", "early")
     with pytest.raises(ClientError, match="not in Active State") as refused:
         customer.client("eks").update_nodegroup_config(
             clusterName="mig", nodegroupName="early", scalingConfig={"desiredSize": 1}
         )
+    customer.clock.stopped.clear()
 
     assert "ResourceInUseException" == refused.value.response["Error"]["Code"]
 
