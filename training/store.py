@@ -1,15 +1,14 @@
 """
 S3, and nothing else of AWS: one prefix of a bucket, as a folder whose files are read and written whole.
 
-Credentials, region and endpoint are boto3's own business: a pod has them from its pod identity. That identity must be
-allowed to list what it reads: without that S3 answers "forbidden" for a file that is not there yet.
+Credentials, region and endpoint are boto3's own business: a pod has them from its pod identity, which may list and read
+what it is told of. Whether a file is there yet is asked by listing: a read of nothing S3 may answer with "forbidden".
 """
 
 from dataclasses import dataclass
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 from training.contract import OrdersError
 
@@ -19,8 +18,6 @@ _CONFIG = Config(
     connect_timeout=5,
     read_timeout=60,
 )
-_NOT_THERE = frozenset({"404", "NoSuchKey"})
-_UNCHANGED = frozenset({"304", "NotModified"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,25 +41,25 @@ class Folder:
 
     def read(self, name: str) -> bytes:
         """What the file holds. Raises FileNotFoundError."""
-        file = self.read_newer(name, "")
-        if file is None:
-            raise FileNotFoundError(f"{self}/{name}")
-        return file.content
+        return self._get(name).content
 
     def read_newer(self, name: str, etag: str) -> File | None:
         """The file, or None while it is not there or still is the one that `etag` names."""
-        condition = {"IfNoneMatch": etag} if etag else {}
-        try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name, **condition)
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _NOT_THERE | _UNCHANGED:
-                return None
-            raise
-        return File(content=answer["Body"].read(), etag=answer["ETag"])
+        key = self._prefix + name
+        listed = self._client.list_objects_v2(Bucket=self._bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+        changed = any(each["Key"] == key and each["ETag"] != etag for each in listed)
+        return self._get(name) if changed else None
 
     def write(self, name: str, content: bytes) -> None:
         """Put the whole file there: readers see the old one or the new one, nothing between."""
         self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=content)
+
+    def _get(self, name: str) -> File:
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
+        except self._client.exceptions.NoSuchKey as error:
+            raise FileNotFoundError(f"{self}/{name}") from error
+        return File(content=answer["Body"].read(), etag=answer["ETag"])
 
 
 def parse(address: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+import torch
 from moto.server import ThreadedMotoServer
 
 from training.contract import Orders
@@ -18,6 +19,12 @@ from training.store import Folder
 SIZE = 8
 LEARN, TEST = 320, 150
 _numbers = count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """A toy is no work for several threads: they would mostly wait for each other."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

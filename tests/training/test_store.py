@@ -45,6 +45,7 @@ def test_a_file_that_is_not_there_is_named(bucket: str) -> None:
 def test_only_what_is_newer_is_read_again(bucket: str) -> None:
     """Nothing, a file, the same file, another one."""
     folder = Folder(bucket)
+    folder.write("model.json.old", b"0")
 
     assert folder.read_newer("model.json", "") is None
 

@@ -1,0 +1,53 @@
+"""What the pod computes on."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from training.contract import Orders
+from training.device import find
+
+pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="says what is so without a GPU")
+
+
+def test_without_a_gpu_the_processor_computes(told: Callable[..., Orders]) -> None:
+    """By its own name, so that no report shows it as a GPU."""
+    device = find(told())
+
+    assert "cpu" == device.torch.type
+    assert torch.cpu.get_capabilities()["cpu_name"] == device.name
+
+
+@pytest.mark.parametrize(
+    ("claimed", "mig_uuid"),
+    [
+        pytest.param("MIG-1-2-3", "MIG-1-2-3", id="a slice"),
+        pytest.param("void", "", id="the DRA driver's word for: see the container's device files"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_the_claimed_slice_is_told(claimed: str, mig_uuid: str, told: Callable[..., Orders]) -> None:
+    """Only a MIG device is one."""
+    assert mig_uuid == find(told(device=claimed)).facts()["mig_uuid"]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_precision_that_was_asked_for_is_used(precision: str, told: Callable[..., Orders]) -> None:
+    """Whatever the hardware likes."""
+    device = find(told(precision=precision))
+
+    with device.autocast():
+        product = torch.zeros(2, 2) @ torch.zeros(2, 2)
+    assert {"fp32": torch.float32, "bf16": torch.bfloat16}[precision] == product.dtype
+
+
+def test_bf16_is_chosen_only_where_the_hardware_has_it(
+    told: Callable[..., Orders], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the processor's own capabilities."""
+    for has, chosen in ((True, "bf16"), (False, "fp32")):
+        capabilities = {"cpu_name": "a processor", "avx512_bf16": has, "amx_bf16": False}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=capabilities: told)
+
+        assert chosen == find(told()).precision

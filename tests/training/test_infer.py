@@ -1,0 +1,195 @@
+"""Inference, for real, on a toy."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from training import infer
+from training.contract import Orders, read_line
+from training.device import find
+from training.images import load
+from training.infer import Done, Server, next_move, serve
+from training.models import build
+from training.published import Published, Shelf, publish
+from training.store import Folder
+from training.train import evaluate
+
+TEST = 150
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(infer, "LOOK_SECONDS", 0.001)
+
+
+@pytest.fixture
+def service(told: Callable[..., Orders]) -> Callable[..., Orders]:
+    """Orders to serve what the workload `medium` publishes."""
+
+    def orders(**differs: object) -> Orders:
+        usual = {
+            "kind": "infer",
+            "workload": "serve",
+            "model_from": told().output,
+            "output": told().output.replace("medium", "serve"),
+            "seconds": 0.0,
+            "requests": 2 * TEST,
+            "micro_batch": 30,
+        }
+        return told(**{**usual, **differs})
+
+    return orders
+
+
+def published(orders: Orders, *, epoch: int) -> tuple[Published, torch.nn.Module]:
+    """A new model, as the training of those orders publishes one."""
+    torch.manual_seed(epoch)
+    network = build("mlp", 8).eval()
+    return publish(Folder(orders.folder), network, orders, accuracy=0.5, epoch=epoch), network
+
+
+def opened(orders: Orders) -> tuple[Server, Shelf]:
+    """A service, and the shelf that it serves from."""
+    device = find(orders)
+    return Server(orders, load(Path("data"), "test", device.torch), device), Shelf(Folder(orders.model_from))
+
+
+def calling(act: Callable[[], object], *, after: int) -> Callable[[], bool]:
+    """Never stops, but acts once after so many questions whether to."""
+    questions = iter(range(after))
+
+    def stop() -> bool:
+        if next(questions, None) == after - 1:
+            act()
+        return False
+
+    return stop
+
+
+@pytest.mark.parametrize(
+    ("limits", "done", "final", "move"),
+    [
+        pytest.param((20, 0), (0, 0), False, "answer", id="an early model may begin"),
+        pytest.param((20, 0), (900, 9.9), False, "answer", id="and use half of the seconds"),
+        pytest.param((20, 0), (900, 10), False, "wait", id="but no more"),
+        pytest.param((20, 0), (900, 10), True, "answer", id="the final model uses the other half"),
+        pytest.param((20, 0), (900, 20), True, "end", id="until the seconds are over"),
+        pytest.param((0, 1000), (490, 99), False, "answer", id="a batch that ends at half of the requests"),
+        pytest.param((0, 1000), (491, 99), False, "wait", id="a batch that would go beyond them"),
+        pytest.param((0, 1000), (999, 99), True, "answer", id="the last request"),
+        pytest.param((0, 1000), (1000, 99), True, "end", id="no request left"),
+        pytest.param((20, 1000), (10, 20), True, "end", id="whichever of both is over first"),
+        pytest.param((0, 1), (0, 0), False, "wait", id="a single request is the final model's"),
+    ],
+)
+def test_what_a_service_does_next(
+    limits: tuple[float, int], done: tuple[int, float], *, final: bool, move: str, service: Callable[..., Orders]
+) -> None:
+    """Half of the service is kept for the final model."""
+    orders = service(seconds=limits[0], requests=limits[1], micro_batch=10)
+
+    assert move == next_move(orders, Done(images=done[0], seconds=done[1]), final=final)
+
+
+@pytest.mark.usefixtures("pod")
+def test_it_takes_the_newer_model_and_accounts_for_both(
+    told: Callable[..., Orders], service: Callable[..., Orders]
+) -> None:
+    """Each model answered every test image once here, so its accuracy is exactly what a test of it finds."""
+    orders, training = service(), told(epochs=2)
+    models = [published(training, epoch=1)]
+    server, shelf = opened(orders)
+
+    assert serve(server, shelf, calling(lambda: models.append(published(training, epoch=2)), after=9))
+
+    test, device = load(Path("data"), "test", torch.device("cpu")), find(orders)
+    accuracies = [evaluate(network, test, device, image_size=8)[1] for _, network in models]
+    figures: dict[str, Any] = server.figures()
+    assert [
+        {
+            "sha256": told_of.sha256,
+            "epoch": told_of.epoch,
+            "final": told_of.final,
+            "images": TEST,
+            "accuracy": accuracy,
+            "published_accuracy": 0.5,
+        }
+        for (told_of, _), accuracy in zip(models, accuracies, strict=True)
+    ] == figures["models"]
+    assert (accuracies[1], models[1][0].sha256) == (figures["accuracy"], figures["model_sha256"])
+    assert 2 * TEST == figures["images"]
+
+
+@pytest.mark.usefixtures("pod")
+def test_it_waits_for_the_first_model(told: Callable[..., Orders], service: Callable[..., Orders]) -> None:
+    """A service may start before its training has published anything."""
+    server, shelf = opened(service())
+
+    assert serve(server, shelf, calling(lambda: published(told(epochs=1), epoch=1), after=3))
+    assert [1] == [model["epoch"] for model in server.figures()["models"]]  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("pod")
+def test_stopped_while_waiting_it_has_its_figures(told: Callable[..., Orders], service: Callable[..., Orders]) -> None:
+    """Half served by an early model, the final one never came: not finished, but counted."""
+    published(told(epochs=2), epoch=1)
+    server, shelf = opened(service())
+    questions = iter(range(50))
+
+    assert not serve(server, shelf, lambda: next(questions, None) is None)
+    assert TEST == server.figures()["images"]
+
+
+@pytest.mark.usefixtures("pod")
+def test_it_answers_no_more_than_it_was_asked(told: Callable[..., Orders], service: Callable[..., Orders]) -> None:
+    """The last batch is as small as it must be."""
+    published(told(epochs=1), epoch=1)
+    server, shelf = opened(service(requests=100))
+
+    assert serve(server, shelf, lambda: False)
+    assert 100 == server.figures()["images"]
+
+
+@pytest.mark.usefixtures("pod")
+def test_it_serves_for_its_seconds(told: Callable[..., Orders], service: Callable[..., Orders]) -> None:
+    """Round and round through the test images, and its figures agree with each other."""
+    published(told(epochs=1), epoch=1)
+    server, shelf = opened(service(requests=0, seconds=0.1))
+
+    assert serve(server, shelf, lambda: False)
+    figures: dict[str, Any] = server.figures()
+    assert 0.1 <= figures["seconds"] < 0.3
+    assert pytest.approx(figures["images"]) == figures["images_per_second"] * figures["seconds"]
+    assert 0 < figures["p50_ms"] <= figures["p95_ms"] <= figures["p99_ms"] <= 1000 * figures["seconds"]
+
+
+@pytest.mark.usefixtures("pod")
+def test_without_a_model_to_serve_it_fits_its_own(
+    service: Callable[..., Orders], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says so, publishes it in its own folder, and serves that."""
+    orders = service(model_from="", epochs=7)
+
+    assert infer.infer(orders, lambda: False)
+
+    said = [read_line(text) or {} for text in capsys.readouterr().out.splitlines()]
+    events = [answer["event"] for answer in said if answer["type"] == "event"]
+    own = Shelf(Folder(orders.output)).newer()
+    assert own is not None
+    assert ["started", "fitting", "published", "waiting", "serving"] == events
+    assert (True, own.sha256) == (said[-1]["finished"], said[-1]["model_sha256"])
+    assert own.accuracy == said[-1]["accuracy"]
+
+
+@pytest.mark.usefixtures("pod")
+def test_stopped_without_any_model_it_says_so(
+    service: Callable[..., Orders], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No figure is made up."""
+    assert not infer.infer(service(), lambda: True)
+
+    result = read_line(capsys.readouterr().out.splitlines()[-1]) or {}
+    assert (False, 0, None, None) == tuple(result[name] for name in ("finished", "images", "accuracy", "p50_ms"))
