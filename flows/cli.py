@@ -119,11 +119,14 @@ def main() -> None:
 
 def _carried_out(spec: RunSpec) -> int:
     """Run the pipeline, say in the last line where its report is, and return the exit code."""
+    from prefect.logging.handlers import APILogWorker
+
     from flows.pipeline import pipeline  # Prefect reads its settings when it is imported
     from flows.telling import run_id
     from tasks.publish import report_path
 
     state = pipeline(spec, return_state=True)
+    APILogWorker.drain_all()  # while the server is there
     if state.message:
         print(f"{state.name}: {state.message}", file=sys.stderr)
     path = report_path(run_id(spec.name, str(state.state_details.flow_run_id)))

@@ -14,7 +14,8 @@ from mig.plan import Plan
 from mig.spec import RunSpec
 from mig.verdict import Broken, Settled, Verdict, Waiting
 from tasks import provision
-from tasks.connect import Site, aws, clock
+from tasks.aws import call
+from tasks.connect import Site, clock
 from tasks.geometry import tell_mig_manager
 from tasks.progress import say
 from tasks.wait import Patience, until
@@ -59,10 +60,9 @@ def acquire(site: Site, spec: RunSpec, plan: Plan) -> GpuNodes:
 def _ask(site: Site, groups: Sequence[str]) -> Answer:
     """Scale the groups up and watch their activities."""
     wanted: dict[str, int] = {}
-    described = aws(site, "eks")
     scaling: dict[str, str] = {}
     for group in groups:
-        found = described.describe_nodegroup(clusterName=site.cluster, nodegroupName=group)["nodegroup"]
+        found = call(site, "eks", "describe_nodegroup", clusterName=site.cluster, nodegroupName=group)["nodegroup"]
         wanted[group] = found["scalingConfig"]["maxSize"]
         scaling[group] = found["resources"]["autoScalingGroups"][0]["name"]
         provision.scale(site, group, wanted[group])
@@ -90,7 +90,7 @@ def _together(verdicts: Sequence[Verdict[Answer]]) -> Verdict[Answer]:
 
 
 def _activities(site: Site, group: str) -> tuple[Activity, ...]:
-    found = aws(site, "autoscaling").describe_scaling_activities(AutoScalingGroupName=group)["Activities"]
+    found = call(site, "autoscaling", "describe_scaling_activities", AutoScalingGroupName=group)["Activities"]
     return tuple(Activity(status=a["StatusCode"], message=a.get("StatusMessage", "")) for a in found)
 
 

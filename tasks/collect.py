@@ -14,6 +14,7 @@ from mig.readiness import ReadySlices
 from mig.spec import RunSpec, Workload
 from mig.verdict import Verdict
 from tasks import observe
+from tasks.aws import call
 from tasks.connect import Site, aws
 from tasks.progress import Bar, say
 from tasks.wait import PacedClock, Patience, until
@@ -107,7 +108,7 @@ def _short(value: object) -> str:
 def _keep_logs(site: Site, prefix: str, pods: Iterable[PodSeen], said: Mapping[str, Sequence[str]]) -> None:
     for pod in pods:
         text = "\n".join((*said[pod.name], ""))
-        aws(site, "s3").put_object(Bucket=site.bucket, Key=f"{prefix}logs/{pod.name}.log", Body=text.encode())
+        call(site, "s3", "put_object", Bucket=site.bucket, Key=f"{prefix}logs/{pod.name}.log", Body=text.encode())
 
 
 def _artifacts(site: Site, prefix: str) -> tuple[str, ...]:

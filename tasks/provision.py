@@ -1,8 +1,10 @@
 """Make the node groups of one attempt at capacity, and take them away again: whole, and verified by asking AWS."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from prefect import task
@@ -11,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from infra import stacks
 from infra.gpu_nodes import Cut, GpuNodesArgs, node_groups, program, stack_name
 from mig import labels
-from mig.errors import PipelineError
+from mig.errors import PipelineError, Refused
 from mig.ledger import Lease, Released
 from mig.manifest import namespace
 from mig.offer import Offer
@@ -19,13 +21,17 @@ from mig.plan import Plan
 from mig.spec import RunSpec
 from mig.verdict import Settled, Verdict, Waiting
 from tasks import kube
-from tasks.connect import Site, aws, backend, kubernetes
+from tasks.aws import Missing, call
+from tasks.connect import Site, backend, clock, kubernetes
 from tasks.identity import dissociate
 from tasks.progress import say
 from tasks.publish import write_lease
 from tasks.wait import PacedClock, Patience, until
 
 OWNER = "mig-pipeline"
+GROUP_MINUTES = 15
+"""For a node group that is being made or resized to take the next change."""
+
 JOBS_MINUTES = 3
 """By the wall's clock, for the run's pods to end before their nodes go: their grace period is one minute."""
 
@@ -72,7 +78,7 @@ def release(site: Site, run_id: str) -> Released:
 
     Idempotent. What goes wrong on the way is said, and shows in what is left; it hides no earlier error.
     """
-    for step in (_end_jobs, dissociate, _scale_to_zero, _destroy_stacks):
+    for step in (_end_jobs, dissociate, _scale_to_zero, _destroy_stacks, _sweep):
         try:
             step(site, run_id)
         except PipelineError as trouble:
@@ -86,14 +92,13 @@ def remaining(site: Site, run_id: str) -> tuple[str, ...]:
     """What carries the run's tag or name and still exists in AWS and in Kubernetes."""
     mine = [{"Name": f"tag:{labels.TAG_RUN}", "Values": [run_id]}]
     alive = {"Name": "instance-state-name", "Values": list(ALIVE)}
-    reservations = aws(site, "ec2").describe_instances(Filters=[*mine, alive])["Reservations"]
+    reservations = call(site, "ec2", "describe_instances", Filters=[*mine, alive])["Reservations"]
     instances = [f"{i['InstanceType']} {i['InstanceId']}" for r in reservations for i in r["Instances"]]
-    templates = aws(site, "ec2").describe_launch_templates(Filters=mine)["LaunchTemplates"]
     there = kube.items(kubernetes(site), "/api/v1/namespaces", labelSelector=f"{labels.RUN}={run_id}")
     return (
         *instances,
         *(f"node group {name}" for name in _groups(site, run_id)),
-        *(f"launch template {template['LaunchTemplateName']}" for template in templates),
+        *(f"launch template {name}" for name in _templates(site, run_id)),
         *(f"namespace {found['metadata']['name']}" for found in there),
     )
 
@@ -118,7 +123,7 @@ def _end_jobs(site: Site, run_id: str) -> None:
 def _scale_to_zero(site: Site, run_id: str) -> None:
     for name in _groups(site, run_id):
         say(f"taking {name} to zero nodes")
-        scale(site, name, 0)
+        _persist(site, f"{name} cannot be resized yet", partial(scale, site, name, 0))
 
 
 def _destroy_stacks(site: Site, run_id: str) -> None:
@@ -127,24 +132,56 @@ def _destroy_stacks(site: Site, run_id: str) -> None:
             stacks.destroy(backend(site), stack, tell=say)
 
 
+def _sweep(site: Site, run_id: str) -> None:
+    """Delete by name what no stack knows: an engine that was killed leaves what it had only begun."""
+    for name in _groups(site, run_id):
+        say(f"deleting node group {name}, which no stack knows")
+        _persist(site, f"{name} cannot be deleted yet", partial(_delete_group, site, name))
+    for name in _templates(site, run_id):
+        call(site, "ec2", "delete_launch_template", LaunchTemplateName=name)
+
+
+def _persist(site: Site, why: str, act: Callable[[], None]) -> None:
+    """Do it as soon as AWS lets us: a group that is being changed refuses every further change."""
+    patience = Patience(
+        phase="teardown", deadline=GROUP_MINUTES * 60, every=10, clock=clock(site), tell=lambda _: say(why)
+    )
+    until(act, Settled, patience)
+
+
+def _delete_group(site: Site, name: str) -> None:
+    with suppress(Missing):
+        call(site, "eks", "delete_nodegroup", clusterName=site.cluster, nodegroupName=name)
+
+
 def scale(site: Site, group: str, nodes: int) -> None:
     """Ask for so many nodes in a group; EKS answers before they are there."""
-    aws(site, "eks").update_nodegroup_config(
-        clusterName=site.cluster, nodegroupName=group, scalingConfig={"desiredSize": nodes}
-    )
+    size = {"desiredSize": nodes}
+    call(site, "eks", "update_nodegroup_config", clusterName=site.cluster, nodegroupName=group, scalingConfig=size)
 
 
 def _groups(site: Site, run_id: str) -> list[str]:
-    names = aws(site, "eks").list_nodegroups(clusterName=site.cluster)["nodegroups"]
+    names = call(site, "eks", "list_nodegroups", clusterName=site.cluster)["nodegroups"]
     return [name for name in names if name.startswith(f"gpu-{run_id}-")]
 
 
+def _templates(site: Site, run_id: str) -> list[str]:
+    mine = [{"Name": f"tag:{labels.TAG_RUN}", "Values": [run_id]}]
+    found = call(site, "ec2", "describe_launch_templates", Filters=mine)["LaunchTemplates"]
+    return [template["LaunchTemplateName"] for template in found]
+
+
 def _node_role(site: Site) -> str:
-    return str(aws(site, "iam").get_role(RoleName=f"{site.cluster}-node")["Role"]["Arn"])
+    return str(call(site, "iam", "get_role", RoleName=f"{site.cluster}-node")["Role"]["Arn"])
 
 
 def _subnet(site: Site, zone: str) -> str:
-    """The cluster's subnet in a zone."""
-    cluster = aws(site, "eks").describe_cluster(name=site.cluster)["cluster"]
-    subnets = aws(site, "ec2").describe_subnets(SubnetIds=cluster["resourcesVpcConfig"]["subnetIds"])["Subnets"]
-    return next(str(subnet["SubnetId"]) for subnet in subnets if subnet["AvailabilityZone"] == zone)
+    """The cluster's subnet in a zone. Raises Refused where it has none."""
+    cluster = call(site, "eks", "describe_cluster", name=site.cluster)["cluster"]
+    among = cluster["resourcesVpcConfig"]["subnetIds"]
+    subnets = {
+        s["AvailabilityZone"]: s["SubnetId"] for s in call(site, "ec2", "describe_subnets", SubnetIds=among)["Subnets"]
+    }
+    if zone not in subnets:
+        raise Refused("capacity.zones", f"the cluster has no subnet in {zone}", accepted=", ".join(sorted(subnets)))
+    return str(subnets[zone])

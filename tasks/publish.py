@@ -11,7 +11,8 @@ from prefect.cache_policies import NO_CACHE
 from mig.ledger import Lease
 from mig.page import markdown, render
 from mig.report import RunReport
-from tasks.connect import Site, aws
+from tasks.aws import call
+from tasks.connect import Site
 from tasks.progress import say
 
 RUNS = Path("runs")
@@ -42,7 +43,7 @@ def report_path(run_id: str) -> Path:
 def write_lease(site: Site, lease: Lease) -> None:
     """Put a stack's lease where a sweep looks for it, before anything of the stack is asked for."""
     key = f"runs/{lease.run_id}/leases/{lease.stack}.json"
-    aws(site, "s3").put_object(Bucket=site.bucket, Key=key, Body=lease.to_json().encode())
+    call(site, "s3", "put_object", Bucket=site.bucket, Key=key, Body=lease.to_json().encode())
 
 
 @task(name="publish the report", cache_policy=NO_CACHE)
@@ -55,7 +56,7 @@ def publish(site: Site, report: RunReport) -> Path:
     for name, text in written.items():
         (folder / name).write_text(text, encoding="utf-8")
         key = f"runs/{report.run_id}/{name}"
-        aws(site, "s3").put_object(Bucket=site.bucket, Key=key, Body=text.encode(), ContentType=kinds[name])
+        call(site, "s3", "put_object", Bucket=site.bucket, Key=key, Body=text.encode(), ContentType=kinds[name])
     create_markdown_artifact(markdown(report), key="report", description=f"Report of {report.run_id}")
     create_link_artifact(link=f"s3://{site.bucket}/runs/{report.run_id}/report.html", key="report-page")
     path = report_path(report.run_id)

@@ -2,11 +2,11 @@
 
 from importlib.resources import files
 
-from botocore.exceptions import ClientError
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks import dataset
+from tasks.aws import Missing, call
 from tasks.connect import Site, aws
 from tasks.progress import say
 
@@ -17,12 +17,12 @@ def stage(site: Site) -> str:
     s3 = aws(site, "s3")
     prefix = f"datasets/fashion-mnist/{dataset.digest()}"
     seal = f"{prefix}/SHA256SUMS"
-    if not _there(s3, site.bucket, seal):
+    if not _there(site, seal):
         folder = dataset.find(say)
         for name in dataset.SUMS:
             s3.upload_file(str(folder / name), site.bucket, f"{prefix}/{name}")
         sums = "".join(f"{digest}  {name}\n" for name, digest in dataset.SUMS.items())
-        s3.put_object(Bucket=site.bucket, Key=seal, Body=sums.encode())  # last: where it is, all is
+        call(site, "s3", "put_object", Bucket=site.bucket, Key=seal, Body=sums.encode())  # last: where it is, all is
     return f"s3://{site.bucket}/{prefix}"
 
 
@@ -33,11 +33,9 @@ def sources() -> dict[str, str]:
     return {f"training/{part.name}": part.read_text(encoding="utf-8") for part in sorted(found, key=lambda p: p.name)}
 
 
-def _there(s3: object, bucket: str, key: str) -> bool:
+def _there(site: Site, key: str) -> bool:
     try:
-        s3.head_object(Bucket=bucket, Key=key)  # type: ignore[attr-defined]  # boto3 has no static types
-    except ClientError as error:
-        if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
-            return False
-        raise
+        call(site, "s3", "head_object", Bucket=site.bucket, Key=key)
+    except Missing:
+        return False
     return True
