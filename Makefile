@@ -14,7 +14,7 @@ help:  ## this list
 	touch $@
 
 setup: .venv/ready  ## the environment, the real binaries, the data set (first time: about ten minutes, mostly Go)
-	$(BIN)/python -m rehearsal.binaries
+	$(BIN)/python -m rehearsal.servers.binaries
 	$(BIN)/python -m tasks.dataset
 
 run: setup  ## rehearse the main job on this machine and end with its report

@@ -37,7 +37,7 @@ def _tool(name: str) -> Finding:
 
 def _binaries() -> Finding:
     """The stage knows its binaries; it is asked as a program, as it is for everything else."""
-    command = [sys.executable, "-m", "rehearsal.binaries", "--show"]
+    command = [sys.executable, "-m", "rehearsal.servers.binaries", "--show"]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
     well = asked.returncode == 0
     said = (asked.stdout if well else asked.stderr).strip().splitlines()

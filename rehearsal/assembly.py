@@ -12,11 +12,11 @@ from pathlib import Path
 
 from rehearsal import private
 from rehearsal.address import Address
-from rehearsal.binaries import Binaries
-from rehearsal.bucket import BUCKET, Bucket, data_folder
 from rehearsal.clock import Clock
-from rehearsal.control_plane import ControlPlane
 from rehearsal.process import Process
+from rehearsal.servers.binaries import Binaries
+from rehearsal.servers.bucket import BUCKET, Bucket, data_folder
+from rehearsal.servers.control_plane import ControlPlane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

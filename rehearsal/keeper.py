@@ -20,9 +20,9 @@ from pathlib import Path
 
 from rehearsal.address import FAILED, READY
 from rehearsal.assembly import Assembly, assemble
-from rehearsal.binaries import Binaries
 from rehearsal.errors import StageError
 from rehearsal.process import Process
+from rehearsal.servers.binaries import Binaries
 
 _LOOK_EVERY_SECONDS = 0.5
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from mig import manifest
 from rehearsal import private
-from rehearsal.account import REGION
 from rehearsal.api_server import ApiServer
-from rehearsal.aws_resource import Aws
-from rehearsal.bucket import Bucket, Credentials
+from rehearsal.aws.account import REGION
+from rehearsal.aws.cloud import Cloud
+from rehearsal.aws.provider import Provider
+from rehearsal.aws.resource import Aws
 from rehearsal.clock import Clock
-from rehearsal.cloud import Cloud
-from rehearsal.control_plane import ControlPlane
-from rehearsal.gpu_operator import GpuOperator
-from rehearsal.node import Fleet
-from rehearsal.provider import Provider
+from rehearsal.node.fleet import Fleet
+from rehearsal.nvidia.gpu_operator import GpuOperator
+from rehearsal.servers.bucket import Bucket, Credentials
+from rehearsal.servers.control_plane import ControlPlane
 
 SIMULATED = (
     "AWS: the account, its capacity, failures and bill are simulated behind AWS's own API",

@@ -23,11 +23,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rehearsal import binaries
 from rehearsal.address import FAILED, FILE, READY, SECRETS, Address
 from rehearsal.errors import StageError
 from rehearsal.faults import Enrolment, enroll
 from rehearsal.process import Process
+from rehearsal.servers import binaries
 
 _END_SECONDS = 60.0
 _INTERRUPTED = 130

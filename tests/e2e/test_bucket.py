@@ -15,8 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from rehearsal import private
-from rehearsal.account import REGION
-from rehearsal.bucket import BUCKET, Bucket, Credentials
+from rehearsal.aws.account import REGION
+from rehearsal.servers.bucket import BUCKET, Bucket, Credentials
 
 pytestmark = pytest.mark.e2e
 

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from mig.release import RELEASES
-from rehearsal import binaries, private
+from rehearsal import private
 from rehearsal.api_server import ApiServer
-from rehearsal.bucket import Credentials
 from rehearsal.clock import Clock
-from rehearsal.control_plane import ControlPlane
 from rehearsal.faults import Enrolment
-from rehearsal.node import Fleet, Instance
+from rehearsal.node.fleet import Fleet, Instance
 from rehearsal.process import Process
+from rehearsal.servers import binaries
+from rehearsal.servers.bucket import Credentials
+from rehearsal.servers.control_plane import ControlPlane
 
 pytestmark = pytest.mark.e2e
 

@@ -12,13 +12,14 @@ import pytest
 
 from mig import labels
 from mig.release import RELEASES
-from rehearsal import binaries, private
+from rehearsal import private
 from rehearsal.api_server import ApiServer
 from rehearsal.clock import Clock
-from rehearsal.control_plane import ControlPlane
 from rehearsal.faults import Enrolment
-from rehearsal.gpu_operator import GpuOperator
-from rehearsal.node import Fleet, Instance
+from rehearsal.node.fleet import Fleet, Instance
+from rehearsal.nvidia.gpu_operator import GpuOperator
+from rehearsal.servers import binaries
+from rehearsal.servers.control_plane import ControlPlane
 
 pytestmark = pytest.mark.e2e
 

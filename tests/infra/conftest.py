@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from infra.stacks import Backend
-from rehearsal import binaries
-from rehearsal.account import REGION
-from rehearsal.aws_resource import Aws
+from rehearsal.aws.account import REGION
+from rehearsal.aws.cloud import Cloud
+from rehearsal.aws.provider import Provider
+from rehearsal.aws.resource import Aws
 from rehearsal.clock import Clock
-from rehearsal.cloud import Cloud
-from rehearsal.instance import Instance
-from rehearsal.provider import Provider
+from rehearsal.node.instance import Instance
+from rehearsal.servers import binaries
 
 
 @dataclass

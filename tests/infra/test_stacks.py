@@ -16,8 +16,8 @@ from infra import stacks
 from infra.gpu_nodes import Cut, GpuNodesArgs, program
 from infra.stacks import Backend
 from mig.errors import Failed, Temporary
-from rehearsal.account import REGION
-from rehearsal.cloud import Cloud
+from rehearsal.aws.account import REGION
+from rehearsal.aws.cloud import Cloud
 from tests.infra.conftest import HandClock, Yard
 
 pytestmark = [

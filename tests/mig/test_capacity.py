@@ -6,11 +6,14 @@ from mig.capacity import Activity, Answer, judge
 from mig.verdict import Broken, Settled, Waiting
 
 TEXT = "We currently do not have sufficient p4d.24xlarge capacity in the Availability Zone you requested (us-east-1a)."
-NO_SPOT = "Could not launch Spot Instances. UnfulfillableCapacity - Unable to fulfill capacity. Launching EC2 instance failed."
+NO_SPOT = (
+    "Could not launch Spot Instances. UnfulfillableCapacity - Unable to fulfill capacity. "
+    "Launching EC2 instance failed."
+)
 NO_ZONE = f"Could not launch On-Demand Instances. InsufficientInstanceCapacity - {TEXT} Launching EC2 instance failed."
 NO_QUOTA = (
-    "Could not launch On-Demand Instances. You've requested more vCPU capacity than your current vCPU limit of 0 allows. "
-    "Launching EC2 instance failed."
+    "Could not launch On-Demand Instances. "
+    "You've requested more vCPU capacity than your current vCPU limit of 0 allows. Launching EC2 instance failed."
 )
 NO_RIGHT = (
     "Could not launch On-Demand Instances. UnauthorizedOperation - You are not authorized to perform this operation. "

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rehearsal.bucket import data_folder
+from rehearsal.servers.bucket import data_folder
 
 
 def test_side_by_side(tmp_path: Path) -> None:

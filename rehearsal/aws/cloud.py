@@ -1,0 +1,131 @@
+"""
+The simulated AWS account: a server on loopback that answers AWS's API calls, and the machines that they bring forth.
+
+It is moto's server with the calls that moto lacks (moto_calls). One request is answered at a time, under the lock that
+the scaling groups take too: moto's own state is not made for threads. There is one account per process, because moto's
+state is the process's.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from moto.autoscaling.models import autoscaling_backends
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
+from moto.eks.models import eks_backends
+from moto.iam.models import iam_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from rehearsal.aws import account, moto_calls
+from rehearsal.aws.account import CLUSTER, REGION
+from rehearsal.aws.bill import Bill, Billed
+from rehearsal.aws.scaling import Ground, Machines, ScalingGroup
+from rehearsal.clock import Clock
+from rehearsal.ports import LOOPBACK
+
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Cloud:
+    """Open it with the machines that its instances become; stop it when they are not needed any more."""
+
+    def __init__(self, *, folder: Path, clock: Clock) -> None:
+        self._bill = Bill(clock.now)
+        self._folder, self._clock = folder, clock
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self._closed = threading.Event()
+        self._server = make_server(LOOPBACK, 0, self._one_at_a_time(), threaded=True, request_handler=_Quiet)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="aws", daemon=True)
+
+    def start(self, machines: Machines) -> None:
+        """Furnish the account and answer from now on."""
+        moto_calls.install()
+        for service in (autoscaling_backends, ec2_backends, eks_backends, iam_backends):
+            service.clear()  # what an account before this one left in the process
+        self._eks.ground = Ground(
+            folder=self._folder,
+            region=REGION,
+            zones=account.zones(),
+            clock=self._clock,
+            machines=machines,
+            bill=self._bill,
+            lock=self._lock,
+            closed=self._closed,
+        )
+        self._thread.start()
+        account.furnish(account.Clients(**{name: self.client(name) for name in ("ec2", "eks", "iam")}))
+
+    def stop(self) -> None:
+        """Answer no more, and let every thread end. The machines are their owner's to stop."""
+        self._closed.set()
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+        for group in self._groups():
+            group.join()
+
+    @property
+    def endpoint(self) -> str:
+        """The URL that AWS clients are given."""
+        return f"http://{LOOPBACK}:{self._server.server_port}"
+
+    def environment(self) -> Mapping[str, str]:
+        """What a run needs to find the account."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": REGION,
+            "MIG_CLUSTER": CLUSTER,
+        }
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 (boto3 has no types)
+        """A boto3 client of the account, the same for everybody: clients may be shared, making one is slow."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = boto3.client(
+                    service,
+                    endpoint_url=self.endpoint,
+                    region_name=REGION,
+                    aws_access_key_id="simulated",
+                    aws_secret_access_key="simulated",  # noqa: S106 (nobody checks it)
+                )
+            return self._clients[service]
+
+    def role_of(self, namespace: str, service_account: str) -> str | None:
+        """The role that pod identity gives the pods of a service account; None: they get no credentials."""
+        with self._lock:
+            tie = self._eks.association_of(namespace, service_account)
+        return tie.role_arn if tie else None
+
+    def billed(self) -> tuple[Billed, ...]:
+        """Every instance there ever was, with what it has cost so far."""
+        return self._bill.billed()
+
+    @property
+    def _eks(self) -> Any:  # noqa: ANN401 (moto has no types)
+        return eks_backends[DEFAULT_ACCOUNT_ID][REGION]
+
+    def _groups(self) -> list[ScalingGroup]:
+        groups = autoscaling_backends[DEFAULT_ACCOUNT_ID][REGION].autoscaling_groups.values()
+        return [group for group in groups if isinstance(group, ScalingGroup)]
+
+    def _one_at_a_time(self) -> WsgiApp:
+        app = DomainDispatcherApplication(create_backend_app)
+
+        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            with self._lock:
+                return list(app(environ, start_response))
+
+        return answer
+
+
+class _Quiet(MotoRequestHandler):  # type: ignore[misc]  # moto has no types
+    """A polled server would fill the log with polls."""
+
+    def log_request(self, *_answer: object) -> None:
+        """Nothing is said of an answer; errors still are."""
