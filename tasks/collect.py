@@ -1,6 +1,7 @@
 """Follow the workloads to their ends: their pods' answers as they come, then logs and artifacts from S3."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from prefect import task
@@ -45,9 +46,10 @@ def follow(
 def _watched(site: Site, workload: Workload, spec: RunSpec, namespace: str) -> Ended:
     relay = _Relay(site, namespace, Bar(f"workload-{workload.name}", f"{workload.kind} {workload.name}"))
     among = {each.name for each in spec.workloads}
+    claimed: dict[str, str] = {}
 
     def look() -> tuple[JobSeen, JobSeen | None]:
-        job = observe.job(site, namespace, workload.name)
+        job = _with_devices(observe.job(site, namespace, workload.name), claimed)
         producer = observe.job(site, namespace, workload.model_from) if workload.model_from in among else None
         relay.pass_on(job.pods)
         return job, producer
@@ -64,6 +66,12 @@ def _watched(site: Site, workload: Workload, spec: RunSpec, namespace: str) -> E
         tell=say,
     )
     return until(look, judge_both, patience)
+
+
+def _with_devices(job: JobSeen, claimed: dict[str, str]) -> JobSeen:
+    """The Job with the devices its pods had: a claim is gone as soon as its pod is done, so it is remembered."""
+    claimed.update({pod.name: pod.device for pod in job.pods if pod.device})
+    return replace(job, pods=tuple(replace(pod, device=claimed.get(pod.name, "")) for pod in job.pods))
 
 
 class _Relay:

@@ -1,0 +1,226 @@
+"""The story itself: `mig run` from request to teardown, on the real control plane, engine, S3 server and training."""
+
+import hashlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from flows.server import server
+from tasks.connect import Site, attach, aws
+from tasks.dataset import CACHE
+from tasks.publish import recorded
+from tasks.world import opened
+from training.contract import Orders
+from training.device import find
+from training.images import load
+from training.models import build
+from training.train import evaluate
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).parents[2]
+MIG = str(Path(sys.executable).parent / "mig")
+TINY = {"kind": "train", "model": "mlp", "epochs": 1, "train_images": 2000}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One World and one Prefect server for the runs of this module; the user's own data is left alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("XDG_DATA_HOME", str(home))
+        patch.setenv("PREFECT_HOME", str(home / "prefect"))
+        with opened(60, print) as address, server():
+            patch.setenv("MIG_WORLD", address)
+            yield address
+
+
+def request(**fields: Any) -> dict[str, Any]:
+    """A request for one tiny training, changed."""
+    tiny = {"name": "story", "workloads": [{"name": "small", "slice": "small", **TINY}]}
+    return {**tiny, "capacity": {"markets": ["on-demand"], "zones": ["us-east-1a"]}, **fields}
+
+
+def run(folder: Path, spec: Mapping[str, Any]) -> tuple[int, dict[str, Any], str]:
+    """The exit code of `mig run`, its report, and everything it said."""
+    file = folder / "spec.yaml"
+    file.write_text(yaml.safe_dump(dict(spec)), encoding="utf-8")
+    done = subprocess.run([MIG, "run", str(file)], cwd=folder, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    last = (done.stdout.splitlines() or [""])[-1]
+    assert last.startswith("report: "), said
+    return done.returncode, json.loads(Path(last.removeprefix("report: ")).read_text(encoding="utf-8")), said
+
+
+def left_of(address: str, run_id: str) -> list[str]:
+    """What of a run is still alive in the World's account."""
+    site = attach(address)
+    instances = aws(site, "ec2").describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
+    groups = aws(site, "eks").list_nodegroups(clusterName=site.cluster)["nodegroups"]
+    return [i["InstanceId"] for r in instances["Reservations"] for i in r["Instances"]] + [
+        name for name in groups if run_id in name
+    ]
+
+
+def test_the_main_job_trains_serves_reports_and_leaves_nothing(world: str, tmp_path: Path) -> None:
+    """Two trainings and two services run side by side on slices of their own, and everything they made is in S3."""
+    spec = yaml.safe_load((ROOT / "deployments/specs/rehearsal.yaml").read_text(encoding="utf-8"))
+    large, medium, serve = spec["workloads"]
+    short = [{**large, "train_images": 640}, {**medium, "epochs": 1, "train_images": 3200}, {**serve, "seconds": 5}]
+
+    code, report, said = run(tmp_path, {**spec, "workloads": short})
+
+    assert (code, report["status"], report["teardown"]) == (0, "succeeded", {"verified": True, "left": []}), said
+    assert [1, 1, 2] == [len(workload["pods"]) for workload in report["workloads"]]
+    assert ["3g.20gb", "2g.10gb", "1g.5gb"] == [workload["profile"] for workload in report["workloads"]]
+    pods = [pod for workload in report["workloads"] for pod in workload["pods"]]
+    assert len(pods) == len({(pod["node"], pod["device"]) for pod in pods})
+    assert 32 == len(report["nodes"][0]["devices"])
+    assert [] == left_of(world, report["run_id"])
+    _serves_what_was_trained(report)
+    _model_in_s3_gives_the_reported_figure(attach(world), report)
+    assert (tmp_path / "runs" / report["run_id"] / "report.html").read_text(encoding="utf-8").startswith("<!doctype")
+
+
+def _serves_what_was_trained(report: dict[str, Any]) -> None:
+    trained, serving = report["workloads"][1]["metrics"], report["workloads"][2]["metrics"]
+    assert [trained["model_sha256"]] * 2 == [pod["model_sha256"] for pod in serving["pods"]]
+
+
+def _model_in_s3_gives_the_reported_figure(site: Site, report: dict[str, Any]) -> None:
+    """Loaded anew, on all 10,000 test images."""
+    medium = report["workloads"][1]
+    address = next(each for each in medium["artifacts"] if each.endswith("model-1.pt"))
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    weights = aws(site, "s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    assert medium["metrics"]["model_sha256"] == hashlib.sha256(weights).hexdigest()
+    network = build("cnn", 32)
+    network.load_state_dict(torch.load(io.BytesIO(weights), weights_only=True))
+    orders = Orders(run_id="again", workload="medium", kind="train", model="cnn", data="s3://b/d", output="s3://b/o")
+    device = find(orders)
+    _, accuracy = evaluate(network, load(CACHE.expanduser(), "test", device.torch), device, image_size=32)
+    assert medium["metrics"]["accuracy"] == pytest.approx(accuracy, abs=0.002)
+
+
+@pytest.mark.parametrize("release", ["current", "article"])
+@pytest.mark.usefixtures("world")
+def test_a_geometry_of_our_own_is_cut_on_either_release(tmp_path: Path, release: str) -> None:
+    """Slices that no shipped config has together are found, cut and used, whichever NVIDIA pair is there."""
+    workloads = [{"name": "whole", "slice": "4g.20gb", **TINY}, {"name": "part", "slice": "1g.10gb", **TINY}]
+
+    code, report, said = run(tmp_path, request(release=release, workloads=workloads))
+
+    assert (0, "succeeded") == (code, report["status"]), said
+    assert report["plan"]["nodes"][0]["config_name"].startswith("mig-")
+    assert ["4g.20gb", "1g.10gb"] == [workload["profile"] for workload in report["workloads"]]
+
+
+def test_no_capacity_anywhere_is_told_rung_by_rung(world: str, tmp_path: Path) -> None:
+    """When every offer is refused the run ends with exit code 3, each rung with AWS's reason, and nothing is left."""
+    capacity = {"markets": ["spot", "on-demand"], "zones": ["us-east-1a"]}
+    faults = {"faults": [{"kind": "no_capacity"}]}
+
+    code, report, said = run(tmp_path, request(capacity=capacity, rehearsal=faults))
+
+    assert (3, "no_capacity") == (code, report["status"]), said
+    assert ["UnfulfillableCapacity", "InsufficientInstanceCapacity"] == [o["code"] for o in report["offers"]]
+    assert all(offer["reason"] for offer in report["offers"])
+    assert [] == left_of(world, report["run_id"])
+
+
+@pytest.mark.usefixtures("world")
+def test_the_next_offer_is_asked_when_one_is_refused(tmp_path: Path) -> None:
+    """A shortage in one market does not end the run: the next rung holds, and the report tells both."""
+    capacity = {"markets": ["spot", "on-demand"], "zones": ["us-east-1a"]}
+    faults = {"faults": [{"kind": "no_capacity", "market": "spot"}]}
+
+    code, report, said = run(tmp_path, request(capacity=capacity, rehearsal=faults))
+
+    assert (0, ["refused", "held"]) == (code, [offer["outcome"] for offer in report["offers"]]), said
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        pytest.param("mig_failed", "failed", id="MIG Manager ends in failed"),
+        pytest.param("mig_stuck", "pending", id="MIG Manager never leaves pending"),
+    ],
+)
+def test_a_node_that_is_not_cut_ends_the_run(world: str, tmp_path: Path, fault: str, reason: str) -> None:
+    """A broken MIG Manager ends the run within its phase's deadline, with a reason, and nothing is left."""
+    code, report, said = run(tmp_path, request(rehearsal={"faults": [{"kind": fault}]}))
+
+    assert (1, "failed") == (code, report["status"]), said
+    assert reason in report["why"]
+    assert report["teardown"]["verified"]
+    assert [] == left_of(world, report["run_id"])
+
+
+@pytest.mark.usefixtures("world")
+def test_a_workload_that_fails_is_named_and_the_others_count(tmp_path: Path) -> None:
+    """One workload that cannot be right ends as failed with its reason; the other one's result is kept."""
+    wrong = {
+        "name": "wrong",
+        "slice": "small",
+        **TINY,
+        "learning_rate": 9.0,
+        "precision": "bf16",
+        "timeout_minutes": 0.02,
+    }
+    workloads = [{"name": "right", "slice": "small", **TINY}, wrong]
+
+    code, report, said = run(tmp_path, request(workloads=workloads))
+
+    assert (1, "failed") == (code, report["status"]), said
+    assert ["succeeded", "failed"] == [workload["status"] for workload in report["workloads"]]
+    assert "wrong" in report["why"]
+
+
+def test_ctrl_c_takes_everything_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted while its nodes are up, a run tears them down, says so, and leaves no process of its own."""
+    monkeypatch.delenv("MIG_WORLD", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    file = tmp_path / "spec.yaml"
+    file.write_text(yaml.safe_dump(request()), encoding="utf-8")
+    with subprocess.Popen(
+        [MIG, "run", str(file)], cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "nodes have joined" in line:
+                os.killpg(process.pid, signal.SIGINT)
+        process.wait()
+
+    assert "teardown verified" in "".join(said)
+    (record,) = (tmp_path / "runs").iterdir()
+    report = json.loads((record / "report.json").read_text(encoding="utf-8"))
+    assert ("cancelled", True) == (report["status"], report["teardown"]["verified"])
+    assert not Path(_site(tmp_path, record.name, monkeypatch).address).exists()
+    assert [] == _members(process.pid)
+
+
+def _site(folder: Path, run_id: str, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.chdir(folder)
+    site = recorded(run_id)
+    assert site is not None
+    return site
+
+
+def _members(session: int) -> list[str]:
+    """Processes that still belong to a session, after a moment for the last to end."""
+    time.sleep(0.5)
+    listed = subprocess.run(["ps", "-s", str(session), "-o", "pid=,args="], capture_output=True, text=True, check=False)
+    return listed.stdout.splitlines()
