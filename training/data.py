@@ -43,7 +43,7 @@ def fetch(source: Folder, into: Path) -> int:
     """Bring the four files from S3, each as `SHA256SUMS` says it is; returns how many bytes that were."""
     into.mkdir(parents=True, exist_ok=True)
     total = 0
-    for name, digest in _sums(source.read(SUMS).decode()).items():
+    for name, digest in _sums(source.read(SUMS).decode(errors="replace")).items():
         content = source.read(name)
         found = hashlib.sha256(content).hexdigest()
         if found != digest:
@@ -81,7 +81,7 @@ def parse(content: bytes, name: str) -> Idx:
 
 def _sums(text: str) -> dict[str, str]:
     """Digests by file name, as `sha256sum` writes them: exactly one file for each of the four stems."""
-    digests = {name: digest for digest, name in (line.split(maxsplit=1) for line in text.splitlines())}
+    digests = {name: digest for digest, _, name in (line.partition("  ") for line in text.splitlines())}
     if sorted(name.removesuffix(".gz") for name in digests) != sorted(STEMS):
         raise DamagedError(
             f"{SUMS}: names {', '.join(sorted(digests)) or 'nothing'}, not the four files of the data set"

@@ -48,11 +48,11 @@ def _resnet18(_image_size: int) -> nn.Module:
 
 def _cnn(_image_size: int) -> nn.Module:
     """Four convolutions over images that halve between them, and two layers on the mean of the last."""
-    widths = (1, 64, 128, 256, 512)
     layers: list[nn.Module] = []
-    for before, after in pairwise(widths):
-        layers += [nn.Conv2d(before, after, kernel_size=3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2)]
-    layers[-1] = nn.AdaptiveAvgPool2d(1)
+    for before, after in pairwise((1, 64, 128, 256)):
+        # The maximum of what is positive is what is positive of the maximum: pooled first, ReLU has a quarter to do.
+        layers += [nn.Conv2d(before, after, kernel_size=3, padding=1), nn.MaxPool2d(2), nn.ReLU(inplace=True)]
+    layers += [nn.Conv2d(256, 512, kernel_size=3, padding=1), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1)]
     layers += [nn.Flatten(), nn.Linear(512, 256), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(256, CLASSES)]
     return _he(nn.Sequential(*layers))
 

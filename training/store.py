@@ -13,7 +13,7 @@ from botocore.config import Config
 from training.contract import OrdersError
 
 _CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 12},  # waits up to 20 s each: a minute without S3 loses nothing
+    retries={"mode": "standard", "total_max_attempts": 20},  # up to 20 s apart: a minute without S3 loses nothing
     s3={"addressing_style": "path"},  # an S3 server on a loopback port has no name for every bucket
     connect_timeout=5,
     read_timeout=60,

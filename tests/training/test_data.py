@@ -74,6 +74,7 @@ def test_another_checksum_is_refused(staged: str, tmp_path: Path) -> None:
     [
         pytest.param("", id="an empty list"),
         pytest.param(f"00  {STEMS[0]}\n", id="three missing"),
+        pytest.param("<html>404</html>\n", id="something else"),
         pytest.param("".join(f"00  {stem}\n" for stem in (*STEMS, "../escape")), id="one too many"),
     ],
 )

@@ -73,15 +73,15 @@ def test_a_pod_trains_to_its_end(told: Callable[..., Orders], pod: Path) -> None
     [
         pytest.param({"epochs": 10_000}, '"epoch",', id="a training"),
         pytest.param({"kind": "infer", "seconds": 10_000.0}, '"serving"', id="a service"),
-        pytest.param({"kind": "infer", "model_from": "s3://{}/nothing"}, '"waiting"', id="a service without a model"),
+        pytest.param({"kind": "infer", "model_from": "{bucket}/nothing"}, '"waiting"', id="a service without a model"),
     ],
 )
 def test_sigterm_ends_a_pod_with_its_figures(
     differs: dict[str, object], until: str, told: Callable[..., Orders], bucket: str, pod: Path
 ) -> None:
     """Exit code 143, so that no Job takes it for finished, and a result that says so."""
-    elsewhere = {"model_from": f"{bucket}/nothing"} if "model_from" in differs else {}
-    process = started("training.run", told(**{**differs, **elsewhere}), pod)
+    filled = {name: value.format(bucket=bucket) if isinstance(value, str) else value for name, value in differs.items()}
+    process = started("training.run", told(**filled), pod)
     assert process.stdout is not None
 
     while until not in process.stdout.readline():
