@@ -1,7 +1,7 @@
 """
 Pairs of GPU Operator and DRA driver, and where they differ: one judge and one simulator serve every pair by this data.
 
-Each fact is from nvidia-current.md (last table) or nvidia.md. What both pairs share is no field here. What a pair does
+Each fact has its source in docs/nvidia.md. What both pairs share is no field here. What a pair does
 on real hardware beyond these facts is not known here.
 """
 

@@ -126,15 +126,13 @@ class Fault(Section):
     rung: Text = Field("", title="Rung")
     """Only no_capacity. The offer that is refused, as `spot p4d.24xlarge us-east-1a`. Empty: all."""
     zone: Text = Field("", title="Zone")
-    """Only no_capacity. Empty: all."""
+    """Empty: all."""
     market: Literal["", Market] = Field("", title="Market")
-    """Only no_capacity. Empty: all."""
+    """Empty: all."""
     instance_type: Text = Field("", title="Instance type")
-    """Only no_capacity. Empty: all."""
+    """Empty: all."""
     code: Text = Field("", title="Error code")
     """Only no_capacity. What EC2 answers, as InsufficientInstanceCapacity. Empty: what that market usually answers."""
-    node: int = Field(0, title="Node", ge=0, le=10_000)
-    """Only mig_failed and mig_stuck. Which of the run's nodes, from 0."""
 
 
 class Rehearsal(Section):

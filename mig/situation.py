@@ -1,7 +1,7 @@
 """
 Situations: what one look at a node means, given what is remembered of it. No single label is trusted, and no name.
 
-nvidia.md (sections 2 and 8) and nvidia-current.md (section 6) say why each rule is there. How long something lasts, and
+docs/nvidia.md (sections 2 and 8) says why each rule is there. How long something lasts, and
 what to do about it, is the business of `mig.watch`.
 """
 

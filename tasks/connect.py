@@ -64,10 +64,7 @@ def site(spec: RunSpec, run_id: str, *, tell: Callable[[str], None]) -> Iterator
 
 def attach(address: str) -> Site:
     """The place that a World's private file describes. Raises Failed when it is not there any more."""
-    try:
-        said = json.loads(Path(address).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise Failed("connect", f"no World at {address}: it was closed, or never opened") from error
+    said = _world(address)
     environment = said["environment"]
     return Site(
         target="rehearsal",
@@ -128,8 +125,16 @@ def backend(place: Site) -> Backend:
 
 @lru_cache(maxsize=4)
 def _environment(place: Site) -> Mapping[str, str]:
-    environment: dict[str, str] = json.loads(Path(place.address).read_text(encoding="utf-8"))["environment"]
+    environment: dict[str, str] = _world(place.address)["environment"]
     return environment
+
+
+def _world(address: str) -> dict[str, Any]:
+    try:
+        said: dict[str, Any] = json.loads(Path(address).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise Failed("connect", f"no World at {address}: it was closed, or never opened") from error
+    return said
 
 
 def _enrolment(spec: RunSpec, run_id: str) -> str:

@@ -2,7 +2,7 @@
 The DRA kubelet plugin's ResourceSlice, as a function of the GPUs that it saw when it started.
 
 One slice a node, its pool named like the node; a GPU in MIG mode announces its MIG devices and not itself, and nothing
-at all while it has none. Names, attributes and capacities: nvidia.md and nvidia-current.md, section 4 of each.
+at all while it has none. Names, attributes and capacities: docs/nvidia.md, section 4.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """
 The GPU Operator: it labels GPU nodes with what shall run there, and the DaemonSet controller does the rest.
 
-What it writes is a function of the labels that a node has (nvidia.md, section 1a; nvidia-current.md, section 1); the
+What it writes is a function of the labels that a node has (docs/nvidia.md, section 1); the
 class follows the real Node objects and writes it. What then runs on a node is `nvidia_stack`'s business.
 """
 

@@ -123,9 +123,14 @@ def _alone(path: Path, say: Say) -> Iterator[None]:
 
 
 def main() -> None:
-    """`python -m rehearsal.servers.binaries`: have the binaries ready, and print the folder they are in."""
+    """
+    `python -m rehearsal.servers.binaries [--show]`: have the binaries ready, and print the folder they are in.
+
+    With `--show` nothing is downloaded or built: it is an error when they are not there yet.
+    """
+    ways = () if "--show" in sys.argv[1:] else (download, build)
     try:
-        found = resolve(os.environ, lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201 - a shell
+        found = resolve(os.environ, lambda line: print(line, file=sys.stderr, flush=True), ways=ways)  # noqa: T201 - a shell
         print(found.root)  # noqa: T201 - the same
     except StageError as error:
         sys.exit(str(error))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import torch
 import yaml
 
 from flows.server import server
+from mig import labels
 from tasks.connect import Site, attach, aws
 from tasks.dataset import CACHE
 from tasks.publish import recorded
@@ -31,6 +33,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 MIG = str(Path(sys.executable).parent / "mig")
+Ended = tuple[int, dict[str, Any], str]
+"""Exit code, report, and everything that was said."""
+
 TINY = {"kind": "train", "model": "mlp", "epochs": 1, "train_images": 2000}
 
 
@@ -52,7 +57,7 @@ def request(**fields: Any) -> dict[str, Any]:
     return {**tiny, "capacity": {"markets": ["on-demand"], "zones": ["us-east-1a"]}, **fields}
 
 
-def run(folder: Path, spec: Mapping[str, Any]) -> tuple[int, dict[str, Any], str]:
+def run(folder: Path, spec: Mapping[str, Any]) -> Ended:
     """The exit code of `mig run`, its report, and everything it said."""
     file = folder / "spec.yaml"
     file.write_text(yaml.safe_dump(dict(spec)), encoding="utf-8")
@@ -66,7 +71,9 @@ def run(folder: Path, spec: Mapping[str, Any]) -> tuple[int, dict[str, Any], str
 def left_of(address: str, run_id: str) -> list[str]:
     """What of a run is still alive in the World's account."""
     site = attach(address)
-    instances = aws(site, "ec2").describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])
+    alive = {"Name": "instance-state-name", "Values": ["pending", "running"]}
+    mine = {"Name": f"tag:{labels.TAG_RUN}", "Values": [run_id]}
+    instances = aws(site, "ec2").describe_instances(Filters=[alive, mine])
     groups = aws(site, "eks").list_nodegroups(clusterName=site.cluster)["nodegroups"]
     return [i["InstanceId"] for r in instances["Reservations"] for i in r["Instances"]] + [
         name for name in groups if run_id in name
@@ -77,7 +84,7 @@ def test_the_main_job_trains_serves_reports_and_leaves_nothing(world: str, tmp_p
     """Two trainings and two services run side by side on slices of their own, and everything they made is in S3."""
     spec = yaml.safe_load((ROOT / "deployments/specs/rehearsal.yaml").read_text(encoding="utf-8"))
     large, medium, serve = spec["workloads"]
-    short = [{**large, "train_images": 640}, {**medium, "epochs": 1, "train_images": 3200}, {**serve, "seconds": 5}]
+    short = [{**large, "train_images": 320}, {**medium, "epochs": 1, "train_images": 1600}, {**serve, "seconds": 3}]
 
     code, report, said = run(tmp_path, {**spec, "workloads": short})
 
@@ -113,41 +120,48 @@ def _model_in_s3_gives_the_reported_figure(site: Site, report: dict[str, Any]) -
     assert medium["metrics"]["accuracy"] == pytest.approx(accuracy, abs=0.002)
 
 
-@pytest.mark.parametrize("release", ["current", "article"])
 @pytest.mark.usefixtures("world")
-def test_a_geometry_of_our_own_is_cut_on_either_release(tmp_path: Path, release: str) -> None:
-    """Slices that no shipped config has together are found, cut and used, whichever NVIDIA pair is there."""
+def test_the_article_pair_cuts_a_geometry_of_our_own_on_the_second_rung(tmp_path: Path) -> None:
+    """A refused rung is followed by the next; slices that no shipped config has together are found, cut and used."""
     workloads = [{"name": "whole", "slice": "4g.20gb", **TINY}, {"name": "part", "slice": "1g.10gb", **TINY}]
+    capacity = {"markets": ["spot", "on-demand"], "zones": ["us-east-1a"]}
+    faults = {"faults": [{"kind": "no_capacity", "market": "spot"}]}
 
-    code, report, said = run(tmp_path, request(release=release, workloads=workloads))
+    code, report, said = run(
+        tmp_path, request(release="article", workloads=workloads, capacity=capacity, rehearsal=faults)
+    )
 
     assert (0, "succeeded") == (code, report["status"]), said
+    assert ["refused", "held"] == [offer["outcome"] for offer in report["offers"]]
     assert report["plan"]["nodes"][0]["config_name"].startswith("mig-")
     assert ["4g.20gb", "1g.10gb"] == [workload["profile"] for workload in report["workloads"]]
 
 
-def test_no_capacity_anywhere_is_told_rung_by_rung(world: str, tmp_path: Path) -> None:
-    """When every offer is refused the run ends with exit code 3, each rung with AWS's reason, and nothing is left."""
+@pytest.fixture(scope="module")
+def broken(world: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
+    """Three runs that cannot succeed, side by side on one World: each fault acts on its own run only."""
     capacity = {"markets": ["spot", "on-demand"], "zones": ["us-east-1a"]}
-    faults = {"faults": [{"kind": "no_capacity"}]}
+    with ThreadPoolExecutor() as together:
+        running = {
+            kind: together.submit(
+                run,
+                tmp_path_factory.mktemp(kind),
+                request(name=kind.replace("_", "-"), capacity=capacity, rehearsal={"faults": [{"kind": kind}]}),
+            )
+            for kind in ("no_capacity", "mig_failed", "mig_stuck")
+        }
+        ended = {kind: future.result() for kind, future in running.items()}
+    assert [] == [left for _, report, _ in ended.values() for left in left_of(world, report["run_id"])]
+    return ended
 
-    code, report, said = run(tmp_path, request(capacity=capacity, rehearsal=faults))
+
+def test_no_capacity_anywhere_is_told_rung_by_rung(broken: dict[str, Ended]) -> None:
+    """When every offer is refused the run ends with exit code 3, each rung with AWS's code and reason."""
+    code, report, said = broken["no_capacity"]
 
     assert (3, "no_capacity") == (code, report["status"]), said
     assert ["UnfulfillableCapacity", "InsufficientInstanceCapacity"] == [o["code"] for o in report["offers"]]
     assert all(offer["reason"] for offer in report["offers"])
-    assert [] == left_of(world, report["run_id"])
-
-
-@pytest.mark.usefixtures("world")
-def test_the_next_offer_is_asked_when_one_is_refused(tmp_path: Path) -> None:
-    """A shortage in one market does not end the run: the next rung holds, and the report tells both."""
-    capacity = {"markets": ["spot", "on-demand"], "zones": ["us-east-1a"]}
-    faults = {"faults": [{"kind": "no_capacity", "market": "spot"}]}
-
-    code, report, said = run(tmp_path, request(capacity=capacity, rehearsal=faults))
-
-    assert (0, ["refused", "held"]) == (code, [offer["outcome"] for offer in report["offers"]]), said
 
 
 @pytest.mark.parametrize(
@@ -157,14 +171,13 @@ def test_the_next_offer_is_asked_when_one_is_refused(tmp_path: Path) -> None:
         pytest.param("mig_stuck", "pending", id="MIG Manager never leaves pending"),
     ],
 )
-def test_a_node_that_is_not_cut_ends_the_run(world: str, tmp_path: Path, fault: str, reason: str) -> None:
-    """A broken MIG Manager ends the run within its phase's deadline, with a reason, and nothing is left."""
-    code, report, said = run(tmp_path, request(rehearsal={"faults": [{"kind": fault}]}))
+def test_a_node_that_is_not_cut_ends_the_run(broken: dict[str, Ended], fault: str, reason: str) -> None:
+    """A broken MIG Manager ends the run within its phase's deadline, with a reason, and its nodes are gone."""
+    code, report, said = broken[fault]
 
     assert (1, "failed") == (code, report["status"]), said
     assert reason in report["why"]
     assert report["teardown"]["verified"]
-    assert [] == left_of(world, report["run_id"])
 
 
 @pytest.mark.usefixtures("world")

@@ -1,4 +1,4 @@
-"""The pairs say what nvidia-current.md's last table says."""
+"""The pairs say what the last table of docs/nvidia.md says."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A node's NVIDIA side lives through what nvidia.md and nvidia-current.md say, by labels and selectors alone."""
+"""A node's NVIDIA side lives through what docs/nvidia.md says, by labels and selectors alone."""
 
 import threading
 import time
