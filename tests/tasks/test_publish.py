@@ -1,0 +1,83 @@
+"""Promises of what is written down of a run: where it takes place, its report, its leases."""
+
+import json
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mig.ledger import Lease
+from tasks import aws, publish
+from tasks.connect import Site
+
+SITE = Site(
+    target="rehearsal",
+    address="/private/world.json",
+    region="us-east-1",
+    bucket="b",
+    cluster="mig",
+    time_scale=60,
+    simulated=("AWS is simulated", "the nodes are simulated"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are written beneath the folder in which one is."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_teardown_finds_where_the_run_took_place() -> None:
+    """What was recorded of a run is read back as the same value."""
+    publish.record(SITE, "r-1")
+
+    assert SITE == publish.recorded("r-1")
+
+
+def test_recording_again_keeps_the_newest() -> None:
+    """A run that is recorded twice took place where it was recorded last."""
+    publish.record(SITE, "r-1")
+    moved = replace(SITE, address="/private/other.json")
+    publish.record(moved, "r-1")
+
+    assert moved == publish.recorded("r-1")
+
+
+def test_runs_are_recorded_apart() -> None:
+    """A run that left no record here has none, whatever others left."""
+    publish.record(SITE, "r-1")
+
+    assert publish.recorded("r-2") is None
+
+
+def test_the_record_holds_names_only() -> None:
+    """The record says where the private file lies, and nothing of what is in it."""
+    publish.record(SITE, "r-1")
+
+    expected = {**asdict(SITE), "simulated": list(SITE.simulated)}
+    assert expected == json.loads(Path("runs/r-1/site.json").read_text(encoding="utf-8"))
+
+
+def test_the_report_lies_beside_the_record(tmp_path: Path) -> None:
+    """A report's path is absolute: whoever reads the last line of a run may be anywhere."""
+    publish.record(SITE, "r-1")
+
+    path = publish.report_path("r-1")
+
+    assert tmp_path / "runs" / "r-1" / "report.json" == path
+    assert (path.parent / "site.json").exists()
+
+
+def test_a_lease_lies_where_a_sweep_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease is in the bucket under its run and its stack, and can be read again."""
+    written: dict[str, Any] = {}
+    monkeypatch.setattr(aws, "aws", lambda *_: SimpleNamespace(put_object=lambda **put: written.update(put) or {}))
+    lease = Lease(run_id="r-1", stack="r-1-2", expires=datetime(2026, 1, 1, tzinfo=UTC))
+
+    publish.write_lease(SITE, lease)
+
+    assert ("b", "runs/r-1/leases/r-1-2.json") == (written["Bucket"], written["Key"])
+    assert lease == Lease.from_json(written["Body"].decode())
