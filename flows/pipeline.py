@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.telling import Telling
+from flows.unbroken import unbroken
 from mig.errors import Failed
 from mig.manifest import Launched
 from mig.offer import GpuNodes
@@ -63,7 +64,8 @@ def _gpu_nodes(tale: Telling, place: Site, plan: Plan) -> Iterator[GpuNodes]:
     try:
         yield tale.tell("capacity", acquire, place, tale.spec, plan)
     finally:
-        tale.tell("teardown", release, place, tale.run_id)
+        with unbroken(say):
+            tale.tell("teardown", release, place, tale.run_id)
 
 
 def _followed(tale: Telling, place: Site, plan: Plan, ready: ReadySlices, launched: Launched) -> tuple[Result, ...]:

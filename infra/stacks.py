@@ -6,6 +6,7 @@ empty folder of its own: what a stack is stands in its state alone, so that a te
 there. What the engine says of a failure is translated here, by event and by AWS's code (infra.diagnosis).
 """
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -157,7 +158,26 @@ def _workspace(
 @lru_cache(maxsize=4)
 def _engine(root: str) -> automation.PulumiCommand:
     """Asked for its version once: each question is a process."""
-    return automation.PulumiCommand(root=root)
+    return _Apart(root=root)
+
+
+class _Apart(automation.PulumiCommand):
+    """
+    The CLI in a session of its own.
+
+    A terminal sends Ctrl-C to everything that was started from it, and the second one would kill an engine that is
+    taking the nodes down. What ends a run is decided by the run.
+    """
+
+    _LEAVE = "import os, sys; os.setsid(); os.execv(sys.argv[1], sys.argv[1:])"
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root=root)
+        self._cli, self.command = self.command, sys.executable
+
+    def run(self, args: list[str], *rest: Any, **more: Any) -> Any:  # noqa: ANN401 (as the Automation API has it)
+        """Run the CLI, as the Automation API asks for it."""
+        return super().run(["-I", "-S", "-c", self._LEAVE, self._cli, "--non-interactive", *args], *rest, **more)
 
 
 def _nothing() -> None:

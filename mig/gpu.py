@@ -1,8 +1,8 @@
 """
 GPUs that MIG can cut, and the AWS instance types that carry them, as tables.
 
-Sources: docs/nvidia.md section 5; prices from Karpenter's generated list. They are a fallback with a date: what AWS asks
-today is not known here.
+Sources: docs/nvidia.md section 5; prices from Karpenter's generated list, a fallback with a date; what AWS asks today
+is not known here.
 """
 
 from collections.abc import Mapping

@@ -32,6 +32,9 @@ OWNER = "mig-pipeline"
 GROUP_MINUTES = 15
 """For a node group that is being made or resized to take the next change."""
 
+ENGINE_MINUTES = 20
+"""By the wall's clock, for an engine that was left alone to end."""
+
 JOBS_MINUTES = 3
 """By the wall's clock, for the run's pods to end before their nodes go: their grace period is one minute."""
 
@@ -129,7 +132,13 @@ def _scale_to_zero(site: Site, run_id: str) -> None:
 def _destroy_stacks(site: Site, run_id: str) -> None:
     for stack in stacks.names(backend(site)):
         if stack.rpartition("-")[0] == run_id:
-            stacks.destroy(backend(site), stack, tell=say)
+            say(f"destroying stack {stack}")
+            until(partial(stacks.destroy, backend(site), stack, tell=say), Settled, _while_locked())
+
+
+def _while_locked() -> Patience:
+    """An engine that was interrupted finishes what it is at before it gives its lock back."""
+    return Patience(phase="teardown", deadline=ENGINE_MINUTES * 60, every=2, clock=PacedClock(), tell=say)
 
 
 def _sweep(site: Site, run_id: str) -> None:
