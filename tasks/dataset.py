@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def find(say: Say, cache: Path = CACHE) -> Path:
         try:
             with source() as packed:
                 _unpack(packed, folder)
-        except (OSError, subprocess.SubprocessError) as error:
+        except (OSError, EOFError, zlib.error, subprocess.SubprocessError) as error:  # the latter: a damaged archive
             tried.append(f"{name}: {error}")
             continue
         if _whole(folder):
