@@ -20,7 +20,7 @@ MANAGERS = f"/api/v1/namespaces/{labels.OPERATOR_NAMESPACE}/pods"
 JOBS = "/apis/batch/v1/namespaces/mig-r1/jobs"
 PODS = "/api/v1/namespaces/mig-r1/pods"
 CLAIMS = "/apis/resource.k8s.io/v1/namespaces/mig-r1/resourceclaims"
-READY = {"conditions": [{"type": "Ready", "status": "True"}]}
+READY: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 Object = dict[str, Any]
 
@@ -389,7 +389,7 @@ def test_why_a_pod_is_stuck(cluster: Cluster, site: Site, status: Object, expect
 )
 def test_the_device_of_a_pod(cluster: Cluster, site: Site, claims: list[Object], expected: str) -> None:
     """A pod's device is what its own claim was given."""
-    of_pod = {"resourceClaimStatuses": [{"name": "slice", "resourceClaimName": "mine"}]}
+    of_pod: Object = {"resourceClaimStatuses": [{"name": "slice", "resourceClaimName": "mine"}]}
     cluster.lists |= {JOBS: [job()], PODS: [pod(**of_pod)], CLAIMS: claims}
 
     (seen,) = observe.job(site, "mig-r1", "large").pods

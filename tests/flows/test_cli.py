@@ -1,0 +1,104 @@
+"""Promises of the shell where nothing is started: what is planned, what is refused, and with which exit code."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flows import cli
+
+ROOT = Path(__file__).parents[2]
+MAIN = ROOT / "deployments/specs/rehearsal.yaml"
+ARTICLE = ROOT / "deployments/specs/article.yaml"
+
+
+Shell = Callable[..., int]
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """`mig WORDS`, answering with its exit code."""
+
+    def call(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["mig", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code
+
+    return call
+
+
+@pytest.mark.parametrize("spec", [MAIN, ARTICLE], ids=["the main job", "the article's"])
+def test_a_ready_made_request_can_be_planned(shell: Shell, spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each request that comes with the project is planned on one node, in a few lines."""
+    assert 0 == shell("plan", str(spec))
+    assert "p4d.24xlarge" in capsys.readouterr().out
+
+
+def test_a_plan_as_json_is_the_whole_answer(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard output holds the plan as the report has it, and nothing else."""
+    shell("plan", str(MAIN), "--json")
+
+    answer = capsys.readouterr()
+    assert "all-balanced" == json.loads(answer.out)["nodes"][0]["config_name"]
+    assert "" == answer.err
+
+
+def test_a_plan_for_mig_parted_is_its_file(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard output holds the config file that nvidia-mig-parted reads."""
+    shell("plan", str(MAIN), "--mig-parted")
+
+    config: dict[str, Any] = yaml.safe_load(capsys.readouterr().out)
+    assert ("v1", ["all-balanced"]) == (config["version"], list(config["mig-configs"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("a: [", "is no YAML", id="no YAML"),
+        pytest.param("- a\n- b\n", "holds no mapping", id="a list"),
+        pytest.param("", "holds no mapping", id="nothing"),
+        pytest.param("workload: []\n", "refused: workload: unknown field; accepted: workloads", id="a misspelt field"),
+    ],
+)
+def test_a_file_that_is_no_request_is_refused(
+    shell: Shell, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, expected: str
+) -> None:
+    """The shell ends with exit code 2 and one sentence."""
+    file = tmp_path / "spec.yaml"
+    file.write_text(text, encoding="utf-8")
+
+    assert 2 == shell("run", str(file))
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert expected in sentence
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        pytest.param("max_usd=1", "refused: max_usd: ", id="too small a budget"),
+        pytest.param("workloads.0.slice=9g", "refused: workloads[0].slice: ", id="no slice"),
+        pytest.param("max_usd", "refused: --set: ", id="a setting without a value"),
+        pytest.param("target=eks", "refused: target: eks is planned", id="a later target"),
+    ],
+)
+def test_a_request_that_cannot_be_carried_out_is_refused(
+    shell: Shell, capsys: pytest.CaptureFixture[str], setting: str, expected: str
+) -> None:
+    """Before anything is started the shell ends with exit code 2, its last line the sentence with the field."""
+    assert 2 == shell("run", str(MAIN), "--set", setting)
+
+    answer = capsys.readouterr()
+    assert answer.err.splitlines()[-1].startswith(expected)
+    assert "" == answer.out
+
+
+def test_a_file_that_is_not_there_is_refused(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """The sentence names the file."""
+    assert 2 == shell("plan", "/not/there.yaml")
+    assert "refused: SPEC: /not/there.yaml cannot be read" in capsys.readouterr().err

@@ -1,0 +1,263 @@
+"""Promises of making node groups and taking them away: nothing unnamed, nothing left behind unsaid."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from mig.errors import Failed, Refused, Temporary
+from mig.ledger import Lease, Released
+from mig.offer import Offer, rank
+from mig.plan import draw
+from mig.spec import read
+from tasks import aws, kube, provision
+from tasks.connect import Site
+
+SITE = Site(target="rehearsal", address="", region="us-east-1", bucket="b", cluster="mig", time_scale=60, simulated=())
+SPEC = read({
+    "name": "r",
+    "workloads": [{"name": "small", "kind": "train", "model": "mlp", "slice": "small"}],
+    "lease": {"minutes": 15},
+    "capacity": {"markets": ["spot"], "zones": ["us-east-1a", "us-east-1f"]},
+})  # fmt: skip
+PLAN = draw(SPEC, "r-1")
+HERE, ELSEWHERE = rank(PLAN, SPEC)
+
+
+class FakeClock:
+    """A clock that moves only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        """The time."""
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        """Move on."""
+        self.time += seconds
+
+
+class World:
+    """AWS, Pulumi's state and the cluster in one, with what they hold; it notes every change in order."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.groups: list[str] = []
+        self.templates: list[str] = []
+        self.instances: list[str] = []
+        self.associations: list[str] = []
+        self.stacks: list[str] = []
+        self.namespaces: list[str] = []
+        self.troubles: dict[str, list[Exception]] = {}
+        self.lease = ""
+
+    def __getattr__(self, operation: str) -> Any:
+        """An AWS call by boto3's name: a list of what there is, or a change that is noted."""
+
+        def call(**told: Any) -> dict[str, Any]:
+            self._fail(operation)
+            listed = self._listed(operation)
+            if listed is None:
+                self._change(operation, told)
+            return listed or {}
+
+        return call
+
+    def names(self, _: object) -> tuple[str, ...]:
+        """Pulumi's stacks."""
+        self._fail("names")
+        return tuple(self.stacks)
+
+    def raise_stack(self, _: object, name: str, *__: object, **___: object) -> None:
+        """Make a stack's resources."""
+        self.done.append(f"raise {name}")
+
+    def destroy(self, _: object, name: str, **__: object) -> None:
+        """Destroy a stack."""
+        self._fail("destroy")
+        self.done.append(f"destroy {name}")
+        self.stacks.remove(name)
+
+    def items(self, *_: object, **__: object) -> list[dict[str, Any]]:
+        """The run's namespaces."""
+        return [{"metadata": {"name": name}} for name in self.namespaces]
+
+    def delete(self, _: object, path: str) -> bool:
+        """Delete a namespace, which takes with it what is in it."""
+        self._fail("delete")
+        name = path.rpartition("/")[2]
+        there = name in self.namespaces
+        self.namespaces = [each for each in self.namespaces if each != name]
+        self.done += [f"delete {name}"] if there else []
+        return there
+
+    def _fail(self, operation: str) -> None:
+        if self.troubles.get(operation):
+            raise self.troubles[operation].pop(0)
+
+    def _listed(self, operation: str) -> dict[str, Any] | None:
+        answers: dict[str, dict[str, Any]] = {
+            "list_nodegroups": {"nodegroups": self.groups},
+            "describe_launch_templates": {"LaunchTemplates": [{"LaunchTemplateName": n} for n in self.templates]},
+            "describe_instances": {
+                "Reservations": [
+                    {"Instances": [{"InstanceId": each, "InstanceType": "p4d.24xlarge"}]} for each in self.instances
+                ]
+            },
+            "list_pod_identity_associations": {"associations": [{"associationId": n} for n in self.associations]},
+            "get_role": {"Role": {"Arn": "arn:aws:iam::1:role/mig-node"}},
+            "describe_cluster": {"cluster": {"resourcesVpcConfig": {"subnetIds": ["subnet-a"]}}},
+            "describe_subnets": {"Subnets": [{"AvailabilityZone": "us-east-1a", "SubnetId": "subnet-a"}]},
+        }
+        return answers.get(operation)
+
+    def _change(self, operation: str, told: dict[str, Any]) -> None:
+        match operation:
+            case "put_object":
+                self.lease = told["Body"].decode()
+                self.done.append(f"write {told['Key']}")
+            case "update_nodegroup_config":
+                self.done.append(f"scale {told['nodegroupName']} to {told['scalingConfig']['desiredSize']}")
+            case "delete_nodegroup":
+                self.groups.remove(told["nodegroupName"])
+                self.done.append(f"delete {told['nodegroupName']}")
+            case "delete_launch_template":
+                self.templates.remove(told["LaunchTemplateName"])
+                self.done.append(f"delete {told['LaunchTemplateName']}")
+            case "delete_pod_identity_association":
+                self.associations.remove(told["associationId"])
+                self.done.append(f"delete {told['associationId']}")
+            case unknown:
+                raise AssertionError(unknown)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """Everything outside, on a clock that costs nothing."""
+    made, clock = World(), FakeClock()
+    monkeypatch.setattr(aws, "aws", lambda *_: made)
+    monkeypatch.setattr(provision, "stacks", made)
+    monkeypatch.setattr(provision, "backend", lambda _: None)
+    monkeypatch.setattr(provision, "kubernetes", lambda _: made)
+    monkeypatch.setattr(kube, "delete", made.delete)
+    monkeypatch.setattr(kube, "items", made.items)
+    monkeypatch.setattr(provision, "clock", lambda _: clock)
+    monkeypatch.setattr(provision, "PacedClock", lambda: clock)
+    return made
+
+
+def make(offer: Offer = HERE) -> tuple[str, ...]:
+    """The groups of the second attempt."""
+    return provision.make_groups(SITE, SPEC, PLAN, offer, 2)
+
+
+def release() -> Released:
+    """Take the run down."""
+    released: Released = provision.release.fn(SITE, "r-1")
+    return released
+
+
+def refusing(code: str) -> ClientError:
+    """AWS's answer with a code."""
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "Operation")
+
+
+def test_the_lease_is_written_before_anything_is_made(world: World) -> None:
+    """There is no moment in which something exists that no record names."""
+    make()
+
+    assert ["write runs/r-1/leases/r-1-2.json", "raise r-1-2"] == world.done
+    assert ("r-1", "r-1-2") == ((lease := Lease.from_json(world.lease)).run_id, lease.stack)
+
+
+@pytest.mark.usefixtures("world")
+def test_groups_carry_the_runs_name() -> None:
+    """A teardown finds the groups of a run by their names alone."""
+    assert all(name.startswith("gpu-r-1-") for name in make())
+
+
+def test_a_zone_without_a_subnet_is_refused_before_anything_is_written(world: World) -> None:
+    """The sentence names the zone and those that can be had."""
+    with pytest.raises(Refused, match="no subnet in us-east-1f; accepted: us-east-1a$"):
+        make(ELSEWHERE)
+
+    assert [] == world.done
+
+
+def test_a_teardown_goes_from_pods_to_stacks(world: World) -> None:
+    """Pods end before their nodes go, nodes before their groups, and other runs are left alone."""
+    world.namespaces, world.associations = ["mig-r-1"], ["a-1"]
+    world.groups, world.stacks = ["gpu-r-1-x", "gpu-r-10-x"], ["r-1-1", "r-10-1"]
+
+    release()
+
+    assert [
+        "delete mig-r-1",
+        "delete a-1",
+        "scale gpu-r-1-x to 0",
+        "destroy r-1-1",
+        "delete gpu-r-1-x",
+    ] == world.done
+
+
+@pytest.mark.usefixtures("world")
+def test_a_teardown_of_nothing_is_verified() -> None:
+    """It can be repeated as often as one likes."""
+    assert [Released(verified=True, left=())] * 2 == [release(), release()]
+
+
+def test_what_no_stack_knows_is_swept_by_name(world: World) -> None:
+    """Groups and templates that an engine had only begun are deleted, and then nothing is left."""
+    world.groups, world.templates = ["gpu-r-1-x"], ["lt-r-1"]
+
+    assert Released(verified=True, left=()) == release()
+    assert ["delete gpu-r-1-x", "delete lt-r-1"] == world.done[-2:]
+
+
+def test_what_is_left_is_named(world: World) -> None:
+    """A teardown that could not finish says what may still be billed."""
+    world.instances, world.groups = ["i-1"], ["gpu-r-1-x"]
+    world.troubles = {"delete_nodegroup": [refusing("AccessDenied")]}
+
+    assert Released(verified=False, left=("p4d.24xlarge i-1", "node group gpu-r-1-x")) == release()
+
+
+def test_a_busy_group_is_asked_again(world: World) -> None:
+    """A group that is being changed takes the next change a little later."""
+    world.groups = ["gpu-r-1-x"]
+    world.troubles = {"update_nodegroup_config": [refusing("ResourceInUseException")] * 3}
+
+    release()
+
+    assert "scale gpu-r-1-x to 0" == world.done[0]
+
+
+@pytest.mark.parametrize(
+    ("operation", "trouble"),
+    [
+        pytest.param("delete", Temporary("the API server is away", delay=1), id="the API server is away"),
+        pytest.param("list_pod_identity_associations", refusing("AccessDenied"), id="a right is missing"),
+        pytest.param("list_nodegroups", refusing("ServerException"), id="EKS has trouble of its own"),
+        pytest.param("update_nodegroup_config", refusing("InvalidRequestException"), id="a group cannot be resized"),
+    ],
+)
+def test_trouble_on_the_way_does_not_stop_a_teardown(world: World, operation: str, trouble: Exception) -> None:
+    """Whatever one step meets, the stacks are destroyed."""
+    world.groups, world.stacks, world.troubles = ["gpu-r-1-x"], ["r-1-1"], {operation: [trouble]}
+
+    release()
+
+    assert "destroy r-1-1" in world.done
+
+
+def test_a_stack_that_resists_does_not_stop_the_sweep(world: World) -> None:
+    """What the engine cannot destroy is deleted by name where it can be."""
+    world.groups, world.stacks = ["gpu-r-1-x"], ["r-1-1"]
+    world.troubles = {"destroy": [Failed("teardown", "the engine has crashed")]}
+
+    release()
+
+    assert "delete gpu-r-1-x" == world.done[-1]
