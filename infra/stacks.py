@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from pulumi import automation
 
 from infra.diagnosis import Listener, lock_owner, owner_lives
-from mig.errors import Temporary
+from mig.errors import Failed, Temporary
 
 PROJECT = "mig"
 """Pulumi's name for the group that all our stacks are in."""
@@ -84,6 +84,9 @@ def destroy(backend: Backend, name: str, *, tell: Tell) -> None:
             _unlocked(stack, lambda: stack.destroy(on_event=listener.hear, **options))
     except automation.StackNotFoundError:
         tell(f"stack {name} is gone")
+    except automation.CommandError as error:  # whatever it was: who takes down has more to do than this stack
+        said = str(error).strip().splitlines() or ["no reason given"]
+        raise Failed("teardown", f"stack {name}: {said[-1]}") from error
 
 
 _QUIET: dict[str, Any] = {"color": "never", "suppress_progress": True, "show_secrets": False}

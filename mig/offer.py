@@ -1,14 +1,7 @@
-"""The ladder of offers: which market, zone and instance type is asked in which order, and what each answered."""
+"""Offers: what AWS can be asked for, what each came to, and the nodes of the one that held."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:  # mig.errors imports this file, and both of these import mig.errors
-    from mig.plan import Plan
-    from mig.spec import RunSpec
-
-USUAL_ZONES = "abc"
-"""Last letters of the zones that are asked where the request names none."""
+from typing import Literal
 
 Market = Literal["reservation", "spot", "on-demand"]
 Outcome = Literal["held", "refused"]
@@ -56,25 +49,3 @@ class GpuNodes:
     """The Pulumi stack that owns it: `RUN-ATTEMPT`."""
     expected: int
     """How many nodes shall join."""
-
-
-def rank(plan: "Plan", spec: "RunSpec") -> tuple[Offer, ...]:
-    """
-    What AWS is asked for, in this order: a reservation first if one may be used, then the markets as requested.
-
-    Within a market all zones are asked in turn. What a zone really has is not known here.
-    """
-    zones = spec.capacity.zones or tuple(spec.eks.region + letter for letter in USUAL_ZONES)
-    kind = plan.instance_type.name
-    return tuple(
-        Offer(
-            rung=f"{market} {kind} {zone}",
-            market=market,
-            instance_type=kind,
-            zone=zone,
-            nodes=len(plan.nodes),
-            usd_per_hour=plan.usd_per_hour or 0,
-        )
-        for market in sorted(dict.fromkeys(spec.capacity.markets), key=lambda market: market != "reservation")
-        for zone in dict.fromkeys(zones)
-    )

@@ -9,7 +9,8 @@ from prefect.cache_policies import NO_CACHE
 from infra.gpu_nodes import stack_name
 from mig.capacity import Activity, Answer, judge
 from mig.errors import NoCapacity
-from mig.offer import GpuNodes, Offer, Tried, rank
+from mig.ladder import rank
+from mig.offer import GpuNodes, Offer, Tried
 from mig.plan import Plan
 from mig.spec import RunSpec
 from mig.verdict import Broken, Settled, Verdict, Waiting

@@ -14,6 +14,7 @@ import tempfile
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from pathlib import Path
 
 from mig.errors import Refused
@@ -56,9 +57,10 @@ def find(say: Say, cache: Path = CACHE) -> Path:
     for name, source in (("installed package", _installed), ("download", _downloaded), ("Debian package", _packaged)):
         say(f"Fashion-MNIST: trying the {name} (30 MB, usually under a minute)")
         try:
-            with source() as packed:
-                _unpack(packed, folder)
-        except (OSError, EOFError, zlib.error, subprocess.SubprocessError) as error:  # the latter: a damaged archive
+            with tempfile.TemporaryDirectory() as packed:
+                source(Path(packed))
+                _unpack(Path(packed), folder)
+        except (OSError, HTTPException, EOFError, zlib.error, subprocess.SubprocessError) as error:
             tried.append(f"{name}: {error}")
             continue
         if _whole(folder):
@@ -67,43 +69,32 @@ def find(say: Say, cache: Path = CACHE) -> Path:
     raise Refused("data", "Fashion-MNIST is not to be had: " + "; ".join(tried), accepted=f"its four files in {folder}")
 
 
-class _Packed(tempfile.TemporaryDirectory[str]):
-    """A folder of the four files as `.gz`, gone after use."""
-
-
-def _installed() -> _Packed:
-    packed = _Packed()
+def _installed(packed: Path) -> None:
     for name in SUMS:
-        shutil.copy(INSTALLED / f"{name}.gz", packed.name)
-    return packed
+        shutil.copy(INSTALLED / f"{name}.gz", packed)
 
 
-def _downloaded() -> _Packed:
-    packed = _Packed()
+def _downloaded(packed: Path) -> None:
     for name in SUMS:
         with urllib.request.urlopen(f"{MIRROR}{name}.gz", timeout=ANSWER_SECONDS) as answer:  # noqa: S310 (http, ours)
-            (Path(packed.name) / f"{name}.gz").write_bytes(answer.read())
-    return packed
+            (packed / f"{name}.gz").write_bytes(answer.read())
 
 
-def _packaged() -> _Packed:
-    packed = _Packed()
-    folder = Path(packed.name)
+def _packaged(packed: Path) -> None:
     if not any(Path("/var/lib/apt/lists").glob("*Packages*")):
         subprocess.run(["apt-get", "update", "-qq"], check=True, capture_output=True)
-    subprocess.run(["apt-get", "download", "-qq", PACKAGE], cwd=folder, check=True, capture_output=True)
-    package = next(folder.glob("*.deb"))
-    subprocess.run(["dpkg-deb", "-x", str(package), str(folder)], check=True, capture_output=True)
-    for found in folder.glob(f"{INSTALLED.relative_to('/')}/*.gz"):
-        found.rename(folder / found.name)
-    return packed
+    subprocess.run(["apt-get", "download", "-qq", PACKAGE], cwd=packed, check=True, capture_output=True)
+    for package in packed.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "-x", str(package), str(packed)], check=True, capture_output=True)
+    for found in packed.glob(f"{INSTALLED.relative_to('/')}/*.gz"):
+        found.rename(packed / found.name)
 
 
-def _unpack(packed: str, folder: Path) -> None:
+def _unpack(packed: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in SUMS:
         half = folder / f"{name}.part"
-        with gzip.open(Path(packed) / f"{name}.gz") as source, half.open("wb") as target:
+        with gzip.open(packed / f"{name}.gz") as source, half.open("wb") as target:
             shutil.copyfileobj(source, target)
         half.rename(folder / name)
 

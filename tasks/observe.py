@@ -40,7 +40,12 @@ def nodes(site: Site, run_id: str, release: Release) -> tuple[NodeSeen, ...]:
 def job(site: Site, namespace: str, workload: str) -> JobSeen:
     """One workload's Job and its pods."""
     jobs, pods, claims = _namespace(site, namespace, int(time.monotonic() / FRESH))
-    mine = next(j for j in jobs if _name(j) == workload)
+    mine = next((j for j in jobs if _name(j) == workload), None)
+    if mine is None:
+        gone = "the Job is gone: somebody deleted it, or its namespace"
+        return JobSeen(
+            workload=workload, name=workload, completions=0, succeeded=0, complete=False, failed=gone, pods=()
+        )
     seen = [_pod(p, claims) for p in pods if p["metadata"]["labels"].get(labels.WORKLOAD) == workload]
     status = mine.get("status", {})
     ended = {c["type"]: c for c in status.get("conditions", ()) if c["status"] == "True"}

@@ -35,6 +35,9 @@ GROUP_MINUTES = 15
 ENGINE_MINUTES = 20
 """By the wall's clock, for an engine that was left alone to end."""
 
+ASK_MINUTES = 2
+"""By the wall's clock, for AWS and the API server to answer the last question."""
+
 JOBS_MINUTES = 3
 """By the wall's clock, for the run's pods to end before their nodes go: their grace period is one minute."""
 
@@ -86,9 +89,18 @@ def release(site: Site, run_id: str) -> Released:
             step(site, run_id)
         except PipelineError as trouble:
             say(f"teardown goes on after trouble: {trouble}")
-    left = remaining(site, run_id)
+    left = _asked_what_is_left(site, run_id)
     say("teardown verified: nothing is left" if not left else f"TEARDOWN NOT VERIFIED, left: {', '.join(left)}")
     return Released(verified=not left, left=left)
+
+
+def _asked_what_is_left(site: Site, run_id: str) -> tuple[str, ...]:
+    """What is left; where that cannot be asked, nothing is verified."""
+    patience = Patience(phase="teardown", deadline=ASK_MINUTES * 60, every=2, clock=PacedClock(), tell=say)
+    try:
+        return until(partial(remaining, site, run_id), Settled, patience)
+    except PipelineError as trouble:
+        return (f"what is left could not be asked: {trouble}",)
 
 
 def remaining(site: Site, run_id: str) -> tuple[str, ...]:

@@ -31,8 +31,8 @@ def nowhere(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset, "_installed", _unreachable(f"{installed} is empty"))
 
 
-def _unreachable(why: str) -> Callable[[], object]:
-    def way() -> object:
+def _unreachable(why: str) -> Callable[[Path], None]:
+    def way(_packed: Path) -> None:
         raise OSError(why)
 
     return way

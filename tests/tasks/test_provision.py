@@ -7,8 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from mig.errors import Failed, Refused, Temporary
+from mig.ladder import rank
 from mig.ledger import Lease, Released
-from mig.offer import Offer, rank
+from mig.offer import Offer
 from mig.plan import draw
 from mig.spec import read
 from tasks import aws, kube, provision

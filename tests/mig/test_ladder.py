@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from mig.offer import Offer, rank
+from mig.ladder import rank
+from mig.offer import Offer
 from mig.plan import draw
 from mig.spec import read
 
