@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mig.offer import Market
-from training.contract import Kind, Model, Precision
+from training.contract import Compile, Kind, Model, Precision
 
 
 def _positions(schema: dict[str, Any]) -> None:
@@ -80,10 +80,18 @@ class Workload(Section):
     """The peak of the one-cycle schedule, per step."""
     precision: Precision = Field("auto", title="Precision")
     """Of the arithmetic; `auto` is bf16 where the hardware has it, else fp32."""
+    compile: Compile = Field("off", title="Compile")
+    """How torch.compile makes the network faster; `reduce-overhead` is by CUDA graphs. Where it fails, that is said."""
+    augment: bool = Field(default=True, title="Augment")
+    """Whether a training flips, shifts and erases parts of its images: better after many epochs, worse after one."""
+    label_smoothing: float = Field(0, title="Label smoothing", ge=0, lt=1)
+    """How much of each label is spread over all classes while training. 0: none."""
+    gradient_clip: float = Field(1, title="Gradient clipping", ge=0, le=1000)
+    """The largest norm of all gradients together. 0: no limit."""
     seed: int = Field(1, title="Seed", ge=0, le=2**31 - 1)
     """Where the workload's random numbers start."""
     checkpoint_minutes: float = Field(5, title="Checkpoint every (minutes)", ge=0, le=1440)
-    """Minutes between two checkpoints of a training. 0: none but the last."""
+    """Minutes between two checkpoints of a training. 0: none but the one of a training that is told to stop."""
     seconds: float = Field(20, title="Serve for (seconds)", ge=0, le=604_800)
     """Only infer. Seconds that it serves. 0: until `requests` are answered."""
     requests: int = Field(0, title="Serve images", ge=0, le=10**12)

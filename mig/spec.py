@@ -8,7 +8,7 @@ what would be accepted. What the plan costs is known by `mig.plan` only.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationError
 
@@ -16,6 +16,7 @@ from mig.errors import Refused
 from mig.gpu import INSTANCE_TYPES, NO_MIG, SIZES
 from mig.refusal import refused
 from mig.sections import BlockName, Capacity, Eks, Existing, Lease, Name, Rehearsal, Section, Text, Workload
+from training.contract import Model
 
 __all__ = ["RunSpec", "Workload", "check", "read", "with_settings"]
 
@@ -157,7 +158,15 @@ def _check_slice(at: str, wanted: str, instance_types: Sequence[str]) -> None:
 
 
 _OF_INFER = ("model_from", "seconds", "requests", "micro_batch", "http")
-_OF_FITTING = ("epochs", "train_images", "learning_rate", "checkpoint_minutes")
+_OF_FITTING = (
+    "epochs",
+    "train_images",
+    "learning_rate",
+    "augment",
+    "label_smoothing",
+    "gradient_clip",
+    "checkpoint_minutes",
+)
 
 
 def _check_kind(at: str, workload: Workload) -> None:
@@ -190,7 +199,7 @@ def _check_model(at: str, workload: Workload, named: Mapping[str, Workload]) -> 
         itself = source == workload.name
         raise Refused(f"{at}.model_from", "a service cannot serve itself" if itself else why, accepted=accepted)
     if not workload.model and not producer:
-        raise Refused(f"{at}.model", "it is not said which network", accepted="resnet18, cnn, mlp")
+        raise Refused(f"{at}.model", "it is not said which network", accepted=", ".join(get_args(Model)))
     if producer and workload.model not in {"", producer.model}:
         raise Refused(f"{at}.model", f"{source} fits {producer.model}, not {workload.model}", accepted=producer.model)
 

@@ -9,8 +9,9 @@ standard output, one JSON object a line, each with a `type`; everything else tha
     {"type":"epoch","epoch":1,"epochs":2,"loss":0.61,"accuracy":0.77,"train_loss":0.93,"train_accuracy":0.66,…}
     {"type":"result","finished":true,"loss":0.46,"accuracy":0.83,"images_per_second":241.0,…}
 
-`loss` and `accuracy` are always those on the held-out test images. A pod's exit code says the rest: 0 finished, 42 the
-request is wrong, 143 told to stop (the last line has its figures so far), 1 anything else, with a traceback.
+`loss` and `accuracy` are always those on the held-out test images. What ends a pod before its time is an event of its
+own, `failed`, with one sentence. A pod's exit code says the rest: 0 finished, 42 the request is wrong, 143 told to stop
+(the last line has its figures so far), 1 anything else; a traceback on standard error is a mistake in the program.
 This is the only file that reads the environment, and it needs nothing but the standard library.
 """
 
@@ -31,8 +32,9 @@ DATA_FOLDER = "data"
 """Where the init container leaves the data set, relative to the pod's working directory."""
 
 Kind = Literal["train", "infer"]
-Model = Literal["resnet18", "cnn", "mlp"]
+Model = Literal["resnet18", "resnet18-32", "cnn", "mlp"]
 Precision = Literal["auto", "bf16", "fp32"]
+Compile = Literal["off", "default", "reduce-overhead"]
 LineType = Literal["event", "step", "epoch", "result"]
 LINE_TYPES: tuple[LineType, ...] = get_args(LineType)
 
@@ -40,6 +42,7 @@ _ONE_OF: Mapping[str, tuple[str, ...]] = {
     "kind": get_args(Kind),
     "model": get_args(Model),
     "precision": get_args(Precision),
+    "compile": get_args(Compile),
 }
 _AT_LEAST: Mapping[str, int] = {
     "index": 0,
@@ -47,6 +50,8 @@ _AT_LEAST: Mapping[str, int] = {
     "image_size": 8,  # three poolings halve it
     "epochs": 1,
     "train_images": 1,
+    "label_smoothing": 0,
+    "gradient_clip": 0,
     "seed": 0,
     "checkpoint_minutes": 0,
     "seconds": 0,
@@ -56,8 +61,16 @@ _AT_LEAST: Mapping[str, int] = {
 _TOLD_BY_THE_NODE: Mapping[str, str] = {"index": "JOB_COMPLETION_INDEX", "device": "NVIDIA_VISIBLE_DEVICES"}
 
 
-class OrdersError(ValueError):
-    """The orders cannot be carried out as given: one sentence that names the variable."""
+class WorkloadError(Exception):
+    """What ends a pod, in one sentence for people; another try may go better."""
+
+    exit_code = 1
+
+
+class OrdersError(WorkloadError):
+    """The orders cannot be carried out as given: no other try will go better."""
+
+    exit_code = REQUEST_IS_WRONG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +101,17 @@ class Orders:
     """The peak of the one-cycle schedule."""
     precision: Precision = "auto"
     """`auto` is bf16 where the hardware has it, else fp32."""
+    compile: Compile = "off"
+    """How torch.compile is asked to make the step faster; `reduce-overhead` is by CUDA graphs. What fails is said."""
+    augment: bool = True
+    """Whether a training flips, shifts and erases parts of its images."""
+    label_smoothing: float = 0.0
+    """How much of each label is spread over all classes while training; 0: none."""
+    gradient_clip: float = 1.0
+    """The largest norm of all gradients together; 0: no limit."""
     seed: int = 1
     checkpoint_minutes: float = 5.0
-    """Minutes between two checkpoints. Reserved: a training keeps none yet, only its models."""
+    """Minutes between two checkpoints; 0: none but the one of a training that is told to stop."""
     seconds: float = 20.0
     """How long an inference service serves; 0: by `requests` alone."""
     requests: int = 0
@@ -130,9 +151,9 @@ def carry_out(story: Callable[[Orders], int]) -> int:
     """What an entry point does: read this process's orders, tell the story, answer with its exit code."""
     try:
         return story(Orders.from_env(os.environ))
-    except OrdersError as error:
-        sys.stderr.write(f"{error}\n")
-        return REQUEST_IS_WRONG
+    except WorkloadError as error:
+        say("event", event="failed", why=str(error))
+        return error.exit_code
 
 
 def say(kind: LineType, **facts: object) -> None:
@@ -193,6 +214,8 @@ def _check(orders: Orders) -> None:
             raise OrdersError(f"{_variable(field)}: {getattr(orders, field)} is below {least}")
     if orders.learning_rate <= 0:
         raise OrdersError(f"MIG_LEARNING_RATE: {orders.learning_rate} is not above 0")
+    if orders.label_smoothing >= 1:
+        raise OrdersError(f"MIG_LABEL_SMOOTHING: {orders.label_smoothing} is not below 1")
     if orders.kind == "infer" and not (orders.seconds or orders.requests):
         raise OrdersError("MIG_SECONDS, MIG_REQUESTS: one of them must be above 0, or the service never ends")
     if orders.http:

@@ -1,5 +1,5 @@
 """
-The three networks, by name. Each takes grey images of one size and answers a score for each class.
+The networks, by name. Each takes grey images of one size and answers a score for each class.
 
 `cnn` and `mlp` start from He's initialisation: by PyTorch's default each of their layers shrinks what it is given, and
 a training of a few hundred steps spends many of them on growing it back.
@@ -46,6 +46,17 @@ def _resnet18(_image_size: int) -> nn.Module:
     return _Repeated(resnet18(num_classes=CLASSES))
 
 
+def _resnet18_32(_image_size: int) -> nn.Module:
+    """The same for small images: its first convolution keeps their size, and no pooling follows it."""
+    from torchvision.models import resnet18
+
+    network: nn.Module = resnet18(num_classes=CLASSES)
+    network.conv1 = nn.Conv2d(1, 64, kernel_size=3, padding=1, bias=False)
+    network.maxpool = nn.Identity()
+    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+    return network
+
+
 def _cnn(_image_size: int) -> nn.Module:
     """Four convolutions over images that halve between them, and two layers on the mean of the last."""
     layers: list[nn.Module] = []
@@ -80,4 +91,9 @@ def _he(network: nn.Module) -> nn.Module:
     return network
 
 
-_BUILDERS: Mapping[str, Callable[[int], nn.Module]] = {"resnet18": _resnet18, "cnn": _cnn, "mlp": _mlp}
+_BUILDERS: Mapping[str, Callable[[int], nn.Module]] = {
+    "resnet18": _resnet18,
+    "resnet18-32": _resnet18_32,
+    "cnn": _cnn,
+    "mlp": _mlp,
+}

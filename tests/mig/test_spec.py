@@ -84,12 +84,12 @@ def asked(*settings: str) -> RunSpec:
         ),
         pytest.param(
             "workloads.0.model=vgg",
-            "workloads[0].model: 'vgg' is unknown; accepted: \"\" (not given), resnet18, cnn, mlp",
+            "workloads[0].model: 'vgg' is unknown; accepted: \"\" (not given), resnet18, resnet18-32, cnn, mlp",
             id="an unknown model",
         ),
         pytest.param(
             "workloads.0.model=",
-            "workloads[0].model: it is not said which network; accepted: resnet18, cnn, mlp",
+            "workloads[0].model: it is not said which network; accepted: resnet18, resnet18-32, cnn, mlp",
             id="a training of nothing",
         ),
         pytest.param(

@@ -25,7 +25,7 @@ any_orders = st.builds(
     index=st.integers(0, 1000),
     device=words,
     kind=st.sampled_from(["train", "infer"]),
-    model=st.sampled_from(["resnet18", "cnn", "mlp"]),
+    model=st.sampled_from(["resnet18", "resnet18-32", "cnn", "mlp"]),
     data=words,
     output=words,
     model_from=words,
@@ -35,6 +35,10 @@ any_orders = st.builds(
     train_images=st.integers(1, 60_000),
     learning_rate=positive,
     precision=st.sampled_from(["auto", "bf16", "fp32"]),
+    compile=st.sampled_from(["off", "default", "reduce-overhead"]),
+    augment=st.booleans(),
+    label_smoothing=st.floats(0, 1, exclude_max=True),
+    gradient_clip=positive,
     seed=st.integers(0, 2**31),
     checkpoint_minutes=positive,
     seconds=positive,
@@ -62,7 +66,7 @@ def test_only_the_node_tells_what_the_node_knows() -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "sentence"),
     [
-        pytest.param("MIG_MODEL", "vgg", "'vgg' is none of resnet18, cnn, mlp", id="an unknown model"),
+        pytest.param("MIG_MODEL", "vgg", "'vgg' is none of resnet18, resnet18-32, cnn, mlp", id="an unknown model"),
         pytest.param("MIG_KIND", "dance", "'dance' is none of train, infer", id="an unknown kind"),
         pytest.param("MIG_PRECISION", "fp8", "'fp8' is none of auto, bf16, fp32", id="an unknown precision"),
         pytest.param("MIG_BATCH", "0", "0 is below 1", id="an empty batch"),
@@ -112,12 +116,13 @@ def test_every_pod_has_a_folder_of_its_own(index: int, folder: str) -> None:
 def test_an_entry_point_answers_wrong_orders_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Exit code 42, one line on standard error, nothing on standard output."""
+    """Exit code 42, and one line on the wire."""
     for name, value in {**TOLD, "MIG_EPOCHS": "0"}.items():
         monkeypatch.setenv(name, value)
 
     assert REQUEST_IS_WRONG == carry_out(lambda _: 0)
-    assert ("", "MIG_EPOCHS: 0 is below 1\n") == tuple(capsys.readouterr())
+    out, err = capsys.readouterr()
+    assert ({"type": "event", "event": "failed", "why": "MIG_EPOCHS: 0 is below 1"}, "") == (read_line(out), err)
 
 
 def test_an_entry_point_answers_with_its_storys_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:

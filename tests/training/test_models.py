@@ -1,4 +1,4 @@
-"""The three networks."""
+"""The networks."""
 
 import pytest
 import torch
@@ -18,6 +18,7 @@ from training.models import build, parameters
         ),
         pytest.param("mlp", 28, 785 * 512 + 513 * 256 + 257 * 10, id="the article's three layers at 28 pixels"),
         pytest.param("resnet18", 32, 11_181_642, id="torchvision's resnet18 with ten classes"),
+        pytest.param("resnet18-32", 32, 11_181_642 - 147 * 64 + 9 * 64, id="the same behind a small first convolution"),
     ],
 )
 def test_a_network_has_the_parameters_of_its_architecture(name: str, image_size: int, number: int) -> None:
@@ -26,7 +27,7 @@ def test_a_network_has_the_parameters_of_its_architecture(name: str, image_size:
 
 
 @pytest.mark.parametrize("image_size", [8, 28, 32, 40])
-@pytest.mark.parametrize("name", ["cnn", "mlp", "resnet18"])
+@pytest.mark.parametrize("name", ["cnn", "mlp", "resnet18", "resnet18-32"])
 def test_a_network_takes_the_size_it_was_built_for(name: str, image_size: int) -> None:
     """Grey images go in, a score for each class comes out."""
     network = build(name, image_size).eval()
@@ -46,5 +47,5 @@ def test_what_goes_in_comes_out_as_strong(name: str) -> None:
 
 def test_an_unknown_name_is_a_wrong_order() -> None:
     """With the names that are known."""
-    with pytest.raises(OrdersError, match="MIG_MODEL: 'vgg' is none of resnet18, cnn, mlp"):
+    with pytest.raises(OrdersError, match="MIG_MODEL: 'vgg' is none of resnet18, resnet18-32, cnn, mlp"):
         build("vgg", 32)

@@ -32,8 +32,9 @@ def test_wrong_orders_are_told_at_once(module: str, told: Callable[..., Orders],
     """Exit code 42 and one sentence, long before anything is downloaded or torch is imported."""
     process = started(module, told(), tmp_path, MIG_MODEL="vgg")
 
-    assert ("", "MIG_MODEL: 'vgg' is none of resnet18, cnn, mlp\n") == process.communicate(timeout=20)
-    assert 42 == process.returncode
+    out, err = process.communicate(timeout=20)
+    failed = {"type": "event", "event": "failed", "why": "MIG_MODEL: 'vgg' is none of resnet18, resnet18-32, cnn, mlp"}
+    assert (42, "", failed) == (process.returncode, err, json.loads(out))
 
 
 @pytest.mark.e2e
