@@ -14,7 +14,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.contract import DATA_FOLDER, Orders, carry_out, say
+from training.contract import DATA_FOLDER, Orders, WorkloadError, carry_out, say
 from training.store import Folder
 
 SUMS = "SHA256SUMS"
@@ -27,7 +27,7 @@ STEMS = (
 _UNSIGNED_BYTES = 0x08
 
 
-class DamagedError(Exception):
+class DamagedError(WorkloadError):
     """A file of the data set is not what it should be."""
 
 
@@ -48,7 +48,7 @@ def fetch(source: Folder, into: Path) -> int:
         found = hashlib.sha256(content).hexdigest()
         if found != digest:
             raise DamagedError(f"{source}/{name}: its sha256 is {found}, {SUMS} says {digest}")
-        (into / name).write_bytes(content)
+        _keep(into / name, content)
         total += len(content)
     return total
 
@@ -77,6 +77,13 @@ def parse(content: bytes, name: str) -> Idx:
     if len(raw) != expected:
         raise DamagedError(f"{name}: has {len(raw)} bytes, its header promises {expected}")
     return Idx(shape=shape, values=raw[start:])
+
+
+def _keep(file: Path, content: bytes) -> None:
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise WorkloadError(f"{file}: {error.strerror}; {len(content)} bytes were to be written") from error
 
 
 def _sums(text: str) -> dict[str, str]:

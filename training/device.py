@@ -1,5 +1,6 @@
 """What the pod computes on: one CUDA device, which may be a MIG slice, else the processor; and in which precision."""
 
+import resource
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
@@ -25,6 +26,17 @@ class Device:
     def autocast(self) -> AbstractContextManager[object]:
         """Mixed precision, where this device has it."""
         return torch.autocast(self.torch.type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    @property
+    def test_batch(self) -> int:
+        """Images that are tested at once: a processor's memory is reused from a small batch to the next."""
+        return 100 if self.torch.type == "cpu" else 1000
+
+    def memory_peak_mib(self) -> float:
+        """Of this process so far: of the device, where that is the processor of all it has."""
+        if self.torch.type == "cpu":
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return torch.cuda.max_memory_allocated() / 2**20
 
     def facts(self) -> dict[str, object]:
         """For the wire."""

@@ -1,7 +1,8 @@
 """
 Images on the device: the whole set as bytes, once; batches are slices of an order, made ready where they lie.
 
-No image is decoded, no worker started, and nothing crosses to the device after the first moment.
+No image is decoded, no worker started, and nothing crosses to the device after the first moment: what is done to images
+is done to a whole batch, where it lies.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,11 @@ from training.contract import OrdersError
 CLASSES = 10
 MEAN, DEVIATION = 0.2860, 0.3530
 """Of the pixels of Fashion-MNIST's training images, from 0 to 1."""
+
+SHIFT = 2
+"""Pixels by which augmenting moves an image at most, up, down and aside."""
+ERASED = 0.25
+"""Part of the images in which augmenting erases a rectangle; its edges are a quarter to half of the image's."""
 
 _STEMS = {"train": data.STEMS[:2], "test": data.STEMS[2:]}
 
@@ -44,10 +50,10 @@ class Images:
         """All of them in their own order."""
         return zip(torch.split(self.pixels, size), torch.split(self.labels, size), strict=True)
 
-    def shuffled(self, size: int, *, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Full batches in an order that the seed alone decides; what is left over waits for another order."""
+    def shuffled(self, size: int, *, seed: int, after: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Full batches but the first few, in an order that the seed alone decides; what is left over is left out."""
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed)).to(self.labels.device)
-        for index in torch.split(order[: batches_in(len(self), size) * size], size):
+        for index in torch.split(order[: batches_in(len(self), size) * size], size)[after:]:
             yield self.pixels[index], self.labels[index]
 
 
@@ -72,8 +78,41 @@ def batches_in(images: int, size: int) -> int:
 
 def prepare(pixels: Tensor, size: int) -> Tensor:
     """Bytes as a network wants them: `size` pixels an edge, mean 0, deviation 1."""
-    resized = functional.interpolate(pixels.float(), size=(size, size), mode="bilinear", antialias=True)
-    return resized.div_(255).sub_(MEAN).div_(DEVIATION)
+    ready = pixels.float()
+    if pixels.shape[-2:] != (size, size):
+        ready = functional.interpolate(ready, size=(size, size), mode="bilinear", antialias=True)
+    return ready.sub_(255 * MEAN).mul_(1 / (255 * DEVIATION))
+
+
+def augment(pixels: Tensor) -> Tensor:
+    """
+    The same images, each in its own way flipped, shifted and partly erased; bytes as before.
+
+    Chance is the device's own generator, whose state goes into a checkpoint.
+    """
+    number, _, height, width = pixels.shape
+    flip, down, aside, erase, *rectangle = torch.rand(8, number, 1, device=pixels.device)
+    rows, columns = (torch.arange(edge, device=pixels.device) for edge in (height, width))
+    padded = functional.pad(pixels[:, 0], (SHIFT,) * 4)
+    from_row = rows + _whole(down, 2 * SHIFT + 1)
+    from_column = torch.where(flip < 1 / 2, columns, width - 1 - columns) + _whole(aside, 2 * SHIFT + 1)
+    each = torch.arange(number, device=pixels.device).view(-1, 1, 1)
+    moved = padded[each, from_row.unsqueeze(2), from_column.unsqueeze(1)]
+    erased = _within(rows, *rectangle[:2]).unsqueeze(2) & _within(columns, *rectangle[2:]).unsqueeze(1)
+    return moved.masked_fill_(erased & (erase < ERASED).unsqueeze(2), round(255 * MEAN)).unsqueeze(1)
+
+
+def _within(positions: Tensor, length: Tensor, start: Tensor) -> Tensor:
+    """For each image the positions of one stretch, a quarter to half of the edge long: (images, positions)."""
+    edge = len(positions)
+    long = edge // 4 + _whole(length, edge // 4 + 1)
+    first = (start * (edge - long + 1)).long()
+    return (positions >= first) & (positions < first + long)
+
+
+def _whole(chance: Tensor, below: int) -> Tensor:
+    """Chance from 0 to 1 as a whole number from 0 to below that one."""
+    return (chance * below).long()
 
 
 def _bytes(values: bytes) -> Tensor:

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from training.contract import DATA_FOLDER, Orders, say
 from training.device import Device, find
 from training.images import Images, load, prepare
-from training.models import build, parameters
+from training.models import parameters
 from training.published import Published, Shelf
 from training.store import Folder
-from training.train import learn
+from training.train import learn, new
 
 FOR_EARLY_MODELS = 0.5
 """Part of the service's seconds and requests that models before the last may use."""
@@ -208,8 +208,7 @@ def _fit_own(orders: Orders, device: Device, stop: Callable[[], bool]) -> None:
     """Publish a small model of the service's own, for want of another."""
     own = replace(orders, epochs=1, train_images=min(orders.train_images, OWN_IMAGES))
     say("event", event="fitting", why="no model_from", model=own.model, train_images=own.train_images)
-    torch.manual_seed(own.seed)
-    learn(build(own.model, own.image_size).to(device.torch), own, device, stop=stop)
+    learn(new(own, device), stop)
 
 
 def _at_once(orders: Orders) -> int:

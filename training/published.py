@@ -12,14 +12,14 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import nn
 
-from training.contract import Orders
+from training.contract import Orders, WorkloadError
 from training.models import build
 from training.store import Folder
 
 MANIFEST = "model.json"
 
 
-class BrokenModelError(Exception):
+class BrokenModelError(WorkloadError):
     """What was published is not what its manifest says."""
 
 

@@ -1,40 +1,34 @@
 """
 Training: one loop, plain PyTorch.
 
-On Fashion-MNIST at 32 pixels, in fp32, by the default learning rate and seed, over all 10,000 test images (seconds are
-one thread's CPU time from start to end on a shared Xeon at 2.8 GHz; bf16 hardware needs a fraction of it):
-
-    resnet18   10,000 images x 1 epoch    batch 64   84.7 %    75 s
-    cnn        10,000 images x 2 epochs   batch 64   83.3 %   130 s
-    cnn         6,000 images x 2 epochs   batch 32   80.2 %    95 s
-    mlp        10,000 images x 2 epochs   batch 64   84.6 %    15 s
+A pod that is killed costs what it learned since its last checkpoint; on a processor its successor's curve is that of a
+training that nothing interrupted, to the last bit (but for resnet18 below 32 pixels in bf16, where oneDNN's own sums
+differ from run to run).
 """
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
-from training.contract import DATA_FOLDER, Orders, say
+from training.checkpoint import Checkpoints
+from training.contract import DATA_FOLDER, Orders, OrdersError, say
 from training.device import Device, find
-from training.images import Images, batches_in, load, prepare
+from training.evaluation import Tested, evaluate
+from training.images import Images, batches_in, load
+from training.learner import Learner, NoNumberError
 from training.models import build, parameters
 from training.published import Published, publish
 from training.store import Folder
 
-WEIGHT_DECAY = 0.01
-"""Of AdamW: PyTorch's own default."""
-WARM_UP = 0.3
-"""Part of all steps in which the one-cycle schedule rises to the learning rate."""
 STEPS_A_LINE = 20
-"""A line waits for the device once: rarely enough to cost nothing."""
-TEST_BATCH = 100
-"""Small enough that a processor's memory is reused from batch to batch: a third faster than 1,000."""
+"""A line waits for the device once: rarely enough to cost nothing. Checkpoints are made between two lines."""
+
+
+Facts = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +42,13 @@ class Step:
     progress: float
     """Of the whole training, from 0 to 1."""
     train_loss: float
-    """Over the steps since the last line, as the accuracy is."""
+    """Over the steps since the last line, as the accuracy is; with label smoothing, where there is some."""
     train_accuracy: float
     images_per_second: float
     """Since the training began, testing left out."""
+    data_share: float
+    """Part of that time that went into waiting for data."""
+    memory_peak_mib: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,167 +57,171 @@ class Epoch:
 
     epoch: int
     epochs: int
-    progress: float
-    loss: float
-    """On all held-out test images, as the accuracy is."""
-    accuracy: float
+    tested: Tested
+    """On all held-out test images."""
     train_loss: float
-    """Over the epoch, while the network was still changing."""
+    """Over the epoch, while the network was still changing, as the accuracy is."""
     train_accuracy: float
     images_per_second: float
-    """Since the training began, testing left out."""
+
+    def facts(self) -> Facts:
+        """For the wire."""
+        return {
+            "epoch": self.epoch,
+            "epochs": self.epochs,
+            "progress": self.epoch / self.epochs,
+            "loss": self.tested.loss,
+            "accuracy": self.tested.accuracy,
+            "train_loss": self.train_loss,
+            "train_accuracy": self.train_accuracy,
+            "images_per_second": self.images_per_second,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """What a training came to, whole or stopped."""
+    """What a training has come to."""
 
-    tested: Epoch | None
-    """The last whole epoch; None: there was none."""
-    published: Published | None
-    """The model it made."""
-    images_per_second: float
+    epochs: tuple[Facts, ...] = ()
+    """What was told of each epoch, by whichever process."""
+    published: Published | None = None
+    """The model of the last one."""
+    tested: Tested | None = None
+    """What that did with the test images; None: this process has not tested any."""
+
+    def with_epoch(self, epoch: Epoch, published: Published) -> "Learned":
+        """One more."""
+        return Learned(epochs=(*self.epochs, epoch.facts()), published=published, tested=epoch.tested)
 
 
 def train(orders: Orders, stop: Callable[[], bool]) -> bool:
     """Train and publish the orders' model and say how it went; False when stopped before the end."""
     began = time.perf_counter()
     device = find(orders)
-    torch.manual_seed(orders.seed)
-    network = build(orders.model, orders.image_size).to(device.torch)
-    facts = {"model": orders.model, "parameters": parameters(network), **device.facts()}
+    learner = new(orders, device)
+    facts = {"model": orders.model, "parameters": parameters(learner.network), **device.facts()}
     say("event", event="started", **facts)
-    learned = learn(network, orders, device, stop=stop)
-    tested, published = learned.tested, learned.published
-    finished = published is not None and published.final
-    say(
-        "result",
-        finished=finished,
-        epochs=tested.epoch if tested else 0,
-        loss=tested.loss if tested else None,
-        accuracy=tested.accuracy if tested else None,
-        train_loss=tested.train_loss if tested else None,
-        train_accuracy=tested.train_accuracy if tested else None,
-        model_sha256=published.sha256 if published else None,
-        images_per_second=learned.images_per_second,
-        seconds=time.perf_counter() - began,
-        **facts,
-    )
+    learned = learn(learner, stop)
+    finished = learned.published is not None and learned.published.final
+    say("result", finished=finished, **_figures(learned, learner), seconds=time.perf_counter() - began, **facts)
     return finished
 
 
-def learn(network: nn.Module, orders: Orders, device: Device, *, stop: Callable[[], bool]) -> Learned:
-    """Fit the network to the data set, telling each stage of it, and publish it after every epoch."""
+def new(orders: Orders, device: Device) -> Learner:
+    """A learner at its beginning, which the orders' seed alone decides."""
+    torch.manual_seed(orders.seed)
+    return Learner(build(orders.model, orders.image_size).to(device.torch), orders, device)
+
+
+def learn(learner: Learner, stop: Callable[[], bool]) -> Learned:
+    """Begin or go on with a training: tell each stage, keep checkpoints, publish the model of every epoch."""
+    orders, on = learner.orders, learner.device.torch
+    images = load(Path(DATA_FOLDER), "train", on).first(orders.train_images)
+    test = load(Path(DATA_FOLDER), "test", on)
     folder = Folder(orders.folder)
-    images = load(Path(DATA_FOLDER), "train", device.torch).first(orders.train_images)
-    test = load(Path(DATA_FOLDER), "test", device.torch)
-    tested, published, pace = None, None, 0.0
-    for told in fit(network, images, test, orders=orders, device=device, stop=stop):
-        pace = told.images_per_second
-        if isinstance(told, Step):
+    checkpoints = Checkpoints(folder, orders)
+    learned = _resumed(learner, checkpoints)
+    try:
+        for told in fit(learner, images, test, stop=stop):
+            if isinstance(told, Epoch):
+                say("epoch", **told.facts())
+                published = publish(folder, learner.network, orders, accuracy=told.tested.accuracy, epoch=told.epoch)
+                say("event", event="published", **asdict(published))
+                learned = learned.with_epoch(told, published)
+                continue
             say("step", **asdict(told))
-            continue
-        say("epoch", **asdict(told))
-        tested = told
-        published = publish(folder, network, orders, accuracy=told.accuracy, epoch=told.epoch)
-        say("event", event="published", **asdict(published))
-    return Learned(tested=tested, published=published, images_per_second=pace)
+            if checkpoints.due() or stop():
+                _keep(learner, learned, checkpoints)
+    except NoNumberError as error:
+        raise OrdersError(f"{error}; the last good checkpoint: {checkpoints}") from error
+    return learned
 
 
-def fit(
-    network: nn.Module, images: Images, test: Images, *, orders: Orders, device: Device, stop: Callable[[], bool]
-) -> Iterator[Step | Epoch]:
-    """The loop. When told to stop it ends after the step it is in."""
+def fit(learner: Learner, images: Images, test: Images, *, stop: Callable[[], bool]) -> Iterator[Step | Epoch]:
+    """The loop: from where the learner is to its last epoch; told to stop, it ends after the step it is in."""
+    orders = learner.orders
     steps = batches_in(len(images), orders.batch)
-    teacher = _Teacher(network, orders, device, steps=steps * orders.epochs)
-    trained, spent = 0, 0.0
-    for epoch in range(1, orders.epochs + 1):
-        network.train()
-        seen: list[Tensor] = []
-        began = time.perf_counter()
-        for pixels, labels in images.shuffled(orders.batch, seed=_seed(orders, epoch)):
-            seen.append(teacher.step(pixels, labels))
-            trained += len(labels)
+    while learner.epoch <= orders.epochs:
+        learner.network.train()
+        learner.pace.go()
+        for pixels, labels in learner.batches(images):
+            learner.step(pixels, labels)
             stopping = stop()
-            if stopping or len(seen) % STEPS_A_LINE == 0:
-                loss, accuracy = _means(seen[-STEPS_A_LINE:])
-                yield Step(
-                    epoch=epoch,
-                    step=len(seen),
-                    steps=steps,
-                    progress=(epoch - 1 + len(seen) / steps) / orders.epochs,
-                    train_loss=loss,
-                    train_accuracy=accuracy,
-                    images_per_second=trained / (spent + time.perf_counter() - began),
-                )
+            if stopping or len(learner.seen) % STEPS_A_LINE == 0:
+                yield _step(learner, steps)
+                learner.pace.go()
             if stopping:
                 return
-        loss, accuracy = _means(seen)
-        spent += time.perf_counter() - began
-        test_loss, test_accuracy = evaluate(network, test, device, image_size=orders.image_size)
-        yield Epoch(
-            epoch=epoch,
-            epochs=orders.epochs,
-            progress=epoch / orders.epochs,
-            loss=test_loss,
-            accuracy=test_accuracy,
-            train_loss=loss,
-            train_accuracy=accuracy,
-            images_per_second=trained / spent,
-        )
+        yield _epoch(learner, test)
 
 
-@torch.inference_mode()
-def evaluate(network: nn.Module, images: Images, device: Device, *, image_size: int) -> tuple[float, float]:
-    """Mean loss and accuracy over all of the images."""
-    network.eval()
-    loss = torch.zeros((), device=device.torch)
-    right = torch.zeros((), device=device.torch)
-    for pixels, labels in images.batches(TEST_BATCH):
-        with device.autocast():
-            scores = network(prepare(pixels, image_size))
-        loss += functional.cross_entropy(scores.float(), labels, reduction="sum")
-        right += _right(scores, labels).sum()
-    return float(loss) / len(images), float(right) / len(images)
+def _step(learner: Learner, steps: int) -> Step:
+    loss, accuracy = learner.means(STEPS_A_LINE)
+    learner.pace.rest()
+    done = len(learner.seen)
+    return Step(
+        epoch=learner.epoch,
+        step=done,
+        steps=steps,
+        progress=(learner.epoch - 1 + done / steps) / learner.orders.epochs,
+        train_loss=loss,
+        train_accuracy=accuracy,
+        images_per_second=learner.pace.images_per_second,
+        data_share=learner.pace.data_share,
+        memory_peak_mib=learner.device.memory_peak_mib(),
+    )
 
 
-class _Teacher:
-    """The network with what moves it: optimizer and schedule."""
-
-    def __init__(self, network: nn.Module, orders: Orders, device: Device, *, steps: int) -> None:
-        self._network = network
-        self._device = device
-        self._image_size = orders.image_size
-        self._optimizer = torch.optim.AdamW(
-            network.parameters(), lr=orders.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
-        )
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimizer, max_lr=orders.learning_rate, total_steps=steps, pct_start=WARM_UP
-        )
-
-    def step(self, pixels: Tensor, labels: Tensor) -> Tensor:
-        """Learn from one batch; loss and accuracy on it, still on the device."""
-        with self._device.autocast():
-            scores = self._network(prepare(pixels, self._image_size))
-            loss = functional.cross_entropy(scores, labels)
-        self._optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        self._optimizer.step()
-        self._schedule.step()
-        return torch.stack((loss.detach(), _right(scores, labels).mean()))
+def _epoch(learner: Learner, test: Images) -> Epoch:
+    """Test the network, and go on to the next epoch."""
+    loss, accuracy = learner.means(len(learner.seen))
+    learner.pace.rest()
+    ended = learner.epoch
+    learner.end_epoch()
+    return Epoch(
+        epoch=ended,
+        epochs=learner.orders.epochs,
+        tested=evaluate(learner.network, test, learner.device, image_size=learner.orders.image_size),
+        train_loss=loss,
+        train_accuracy=accuracy,
+        images_per_second=learner.pace.images_per_second,
+    )
 
 
-def _right(scores: Tensor, labels: Tensor) -> Tensor:
-    return (scores.argmax(dim=1) == labels).float()
+def _resumed(learner: Learner, checkpoints: Checkpoints) -> Learned:
+    """What was learned before, by a pod that this one goes on for; its epochs are told once more."""
+    state = checkpoints.newest()
+    if state is None:
+        return Learned()
+    learner.resume(state["learner"])
+    say("event", event="resumed", checkpoint=str(checkpoints), epoch=learner.epoch, step=len(learner.seen))
+    for epoch in state["epochs"]:
+        say("epoch", **epoch)
+    published = Published(**state["published"]) if state["published"] else None
+    return Learned(epochs=tuple(state["epochs"]), published=published)
 
 
-def _means(seen: list[Tensor]) -> tuple[float, float]:
-    loss, accuracy = torch.stack(seen).mean(dim=0).tolist()
-    if not math.isfinite(loss):
-        raise FloatingPointError(f"the training loss became {loss}: try a lower learning rate, or precision fp32")
-    return loss, accuracy
+def _keep(learner: Learner, learned: Learned, checkpoints: Checkpoints) -> None:
+    learner.check()
+    state = {
+        "learner": learner.state(),
+        "epochs": list(learned.epochs),
+        "published": asdict(learned.published) if learned.published else None,
+    }
+    kept = checkpoints.save(state, epoch=learner.epoch, step=len(learner.seen))
+    say("event", event="checkpoint", checkpoint=str(checkpoints), epoch=kept.epoch, step=kept.step)
 
 
-def _seed(orders: Orders, epoch: int) -> int:
-    """Of an epoch's order: a function of nothing else, so that any epoch can be repeated alone."""
-    return orders.seed * 1_000_003 + epoch
+def _figures(learned: Learned, learner: Learner) -> Facts:
+    """What the result says; a figure that was not measured is null."""
+    last, tested, published = learned.epochs[-1] if learned.epochs else {}, learned.tested, learned.published
+    return {
+        "epochs": len(learned.epochs),
+        **{name: last.get(name) for name in ("loss", "accuracy", "train_loss", "train_accuracy")},
+        "accuracy_by_class": tested.accuracy_by_class if tested else None,
+        "confusion": tested.confusion if tested else None,
+        "model_sha256": published.sha256 if published else None,
+        "images_per_second": learner.pace.images_per_second,
+        "data_share": learner.pace.data_share,
+        "memory_peak_mib": learner.device.memory_peak_mib(),
+    }

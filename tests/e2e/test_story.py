@@ -25,9 +25,9 @@ from tasks.publish import recorded
 from tasks.world import opened
 from training.contract import Orders
 from training.device import find
+from training.evaluation import evaluate
 from training.images import load
 from training.models import build
-from training.train import evaluate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -116,8 +116,8 @@ def _model_in_s3_gives_the_reported_figure(site: Site, report: dict[str, Any]) -
     network.load_state_dict(torch.load(io.BytesIO(weights), weights_only=True))
     orders = Orders(run_id="again", workload="medium", kind="train", model="cnn", data="s3://b/d", output="s3://b/o")
     device = find(orders)
-    _, accuracy = evaluate(network, load(CACHE.expanduser(), "test", device.torch), device, image_size=32)
-    assert medium["metrics"]["accuracy"] == pytest.approx(accuracy, abs=0.002)
+    tested = evaluate(network, load(CACHE.expanduser(), "test", device.torch), device, image_size=32)
+    assert medium["metrics"]["accuracy"] == pytest.approx(tested.accuracy, abs=0.002)
 
 
 @pytest.mark.usefixtures("world")

@@ -10,12 +10,12 @@ import torch
 from training import infer
 from training.contract import Orders, read_line
 from training.device import find
+from training.evaluation import evaluate
 from training.images import load
 from training.infer import Done, Server, next_move, serve
 from training.models import build
 from training.published import Published, Shelf, publish
 from training.store import Folder
-from training.train import evaluate
 
 TEST = 150
 
@@ -106,7 +106,7 @@ def test_it_takes_the_newer_model_and_accounts_for_both(
     assert serve(server, shelf, calling(lambda: models.append(published(training, epoch=2)), after=9))
 
     test, device = load(Path("data"), "test", torch.device("cpu")), find(orders)
-    accuracies = [evaluate(network, test, device, image_size=8)[1] for _, network in models]
+    accuracies = [evaluate(network, test, device, image_size=8).accuracy for _, network in models]
     figures: dict[str, Any] = server.figures()
     assert [
         {

@@ -1,10 +1,9 @@
 """S3 as folders, against a real S3 server."""
 
 import pytest
-from botocore.exceptions import ClientError
 
 from training.contract import OrdersError
-from training.store import Folder, parse
+from training.store import ConflictError, Folder, MissingError, StoreError, parse
 
 
 @pytest.mark.parametrize(
@@ -37,8 +36,8 @@ def test_what_was_written_is_read(bucket: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(bucket: str) -> None:
-    """The error is the one every file system has, with the whole address."""
-    with pytest.raises(FileNotFoundError, match=f"{bucket}/runs/1/nothing"):
+    """By its whole address."""
+    with pytest.raises(MissingError, match=f"{bucket}/runs/1/nothing"):
         Folder(f"{bucket}/runs/1").read("nothing")
 
 
@@ -63,5 +62,48 @@ def test_only_what_is_newer_is_read_again(bucket: str) -> None:
 
 def test_other_failures_stay_what_they_are(bucket: str) -> None:
     """A bucket that does not exist is not a file that is not there yet."""
-    with pytest.raises(ClientError, match="NoSuchBucket"):
+    with pytest.raises(StoreError, match=r"model\.json: .*NoSuchBucket"):
         Folder(f"{bucket}-of-nobody").read("model.json")
+
+
+def test_a_file_is_replaced_by_whoever_knew_it(bucket: str) -> None:
+    """First where there was none, then over the one that its writer has seen."""
+    folder = Folder(bucket)
+
+    first = folder.replace("checkpoint.json", b"1", etag="")
+    second = folder.replace("checkpoint.json", b"2", etag=first)
+
+    assert (b"2", True) == (folder.read("checkpoint.json"), first != second)
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["nothing was seen", "an older one was seen"])
+def test_a_file_is_not_replaced_by_whoever_did_not_know_it(known: bool, bucket: str) -> None:  # noqa: FBT001 - a table
+    """Of two writers one goes on, and the other is told."""
+    folder = Folder(bucket)
+    etag = folder.replace("checkpoint.json", b"1", etag="")
+    folder.replace("checkpoint.json", b"2", etag=etag)
+
+    with pytest.raises(ConflictError, match=r"checkpoint\.json: "):
+        folder.replace("checkpoint.json", b"3", etag=etag if known else "")
+
+    assert b"2" == folder.read("checkpoint.json")
+
+
+def test_a_writing_whose_answer_was_lost_is_not_a_conflict(bucket: str) -> None:
+    """The client asks again, and finds its own content there."""
+    folder = Folder(bucket)
+    etag = folder.replace("checkpoint.json", b"1", etag="")
+
+    assert etag == folder.replace("checkpoint.json", b"1", etag="")
+
+
+def test_what_was_removed_is_not_there(bucket: str) -> None:
+    """As often as one likes."""
+    folder = Folder(bucket)
+    folder.write("old", b"1")
+
+    folder.remove("old")
+    folder.remove("old")
+
+    with pytest.raises(MissingError):
+        folder.read("old")
