@@ -186,13 +186,19 @@ def result(
         slice=workload.slice,
         profile=profile,
         status=ended.status,
-        why=ended.why,
+        why=_with_sentence(ended, answers),
         pods=tuple(_pod_result(pod, parents.get((pod.node, pod.device), "")) for pod in ended.pods),
         metrics={**(results[0] if results else {}), **several},
         curve=_of_type(answers[0], "epoch") if answers else (),
         artifacts=tuple(artifacts),
         steps=_thinned(_of_type(answers[0], "step")) if answers else (),
     )
+
+
+def _with_sentence(ended: Ended, answers: Iterable[Sequence[Mapping[str, Any]]]) -> str:
+    """Why it failed, as its own pods say it before anything that Kubernetes knows."""
+    said = [event["why"] for lines in answers for event in _of_type(lines, "event") if event.get("event") == "failed"]
+    return f"{said[-1]} ({ended.why})" if said and ended.status == "failed" else ended.why
 
 
 def _failure(job: JobSeen) -> str:

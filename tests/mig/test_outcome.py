@@ -196,6 +196,22 @@ def test_result_of_a_replaced_pod() -> None:
     assert [each.exit_code for each in came.pods] == [0, 1]
 
 
+def test_result_that_failed_says_it_in_its_own_words() -> None:
+    """The pod's sentence comes before what Kubernetes knows of it."""
+    failed = Ended(workload="medium", status="failed", why="exit code 42", pods=(POD,))
+    said = {POD.name: [line("event", event="started"), line("event", event="failed", why="MIG_BATCH: too large")]}
+    came = result(TRAIN, failed, profile="2g.10gb", said=said, devices=(), artifacts=())
+
+    assert came.why == "MIG_BATCH: too large (exit code 42)"
+
+
+def test_result_that_recovered_has_nothing_to_explain() -> None:
+    """What the pod before it said of its failure is over."""
+    said = {POD.name: [line("event", event="failed", why="S3 was away")]}
+
+    assert result(TRAIN, ended(POD), profile="2g.10gb", said=said, devices=(), artifacts=()).why == ""
+
+
 def test_result_thins_its_steps() -> None:
     """A long training leaves a curve's worth of steps, the last among them."""
     said = {POD.name: [line("step", step=step) for step in range(1, 1001)]}

@@ -1,6 +1,8 @@
 """The data set as files: what is exactly right is taken, everything else is refused by name."""
 
+import errno
 import gzip
+import os
 import struct
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training.contract import WorkloadError
 from training.data import STEMS, SUMS, DamagedError, Idx, fetch, parse, read
 from training.store import Folder
 
@@ -58,6 +61,18 @@ def test_the_staged_files_arrive(staged: str, toy: dict[str, bytes], tmp_path: P
     """All four, byte by byte, and their number of bytes is told."""
     assert sum(map(len, toy.values())) == fetch(Folder(staged), tmp_path / "data")
     assert toy == {stem: (tmp_path / "data" / stem).read_bytes() for stem in STEMS}
+
+
+def test_a_full_disk_is_told(staged: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the file, and how much room it needs."""
+
+    def full(_path: Path, _content: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+
+    with pytest.raises(WorkloadError, match=f"{STEMS[0]}: No space left on device; 20496 bytes were to be written"):
+        fetch(Folder(staged), tmp_path)
 
 
 def test_another_checksum_is_refused(staged: str, tmp_path: Path) -> None:

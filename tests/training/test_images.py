@@ -8,7 +8,7 @@ import torch
 
 from training.contract import OrdersError
 from training.data import STEMS, DamagedError
-from training.images import Images, load, prepare
+from training.images import DEVIATION, ERASED, MEAN, Images, augment, load, prepare
 
 CPU = torch.device("cpu")
 
@@ -69,6 +69,14 @@ def test_a_set_smaller_than_a_batch_is_one_batch() -> None:
     assert [5] == [len(labels) for _, labels in numbered(5).shuffled(64, seed=1)]
 
 
+@pytest.mark.parametrize("after", [0, 2, 3])
+def test_an_epoch_is_gone_on_with(after: int) -> None:
+    """Without its first batches it is the same epoch."""
+    whole = [labels.tolist() for _, labels in numbered(100).shuffled(32, seed=1)]
+
+    assert whole[after:] == [labels.tolist() for _, labels in numbered(100).shuffled(32, seed=1, after=after)]
+
+
 def test_testing_shows_every_image_in_order() -> None:
     """The last batch may be short."""
     assert [4, 4, 2] == [len(labels) for _, labels in numbered(10).batches(4)]
@@ -91,3 +99,56 @@ def test_grey_of_the_mean_is_zero() -> None:
     prepared = prepare(torch.full((1, 1, 8, 8), 73, dtype=torch.uint8), 8)
 
     assert torch.allclose(torch.zeros(()), prepared, atol=0.01)
+
+
+def test_a_deviation_above_the_mean_is_one() -> None:
+    """Nor do they see them larger than others."""
+    prepared = prepare(torch.full((1, 1, 8, 8), round(255 * (MEAN + DEVIATION)), dtype=torch.uint8), 8)
+
+    assert torch.allclose(torch.ones(()), prepared, atol=0.01)
+
+
+def spot(row: int, column: int, number: int) -> torch.Tensor:
+    """So many dark images with one bright pixel."""
+    pixels = torch.zeros(number, 1, 12, 12, dtype=torch.uint8)
+    pixels[:, :, row, column] = 255
+    return pixels
+
+
+def test_augmenting_flips_and_shifts() -> None:
+    """A pixel is found everywhere within two rows and columns, on its own side or mirrored, and nowhere else."""
+    torch.manual_seed(1)
+    moved = augment(spot(6, 3, number=4000))
+
+    found = {(int(row), int(column)) for _, _, row, column in (moved == 255).nonzero()}
+
+    assert {(row, column) for row in range(4, 9) for column in (*range(1, 6), *range(6, 11))} == found
+
+
+def test_augmenting_erases_a_rectangle_of_some() -> None:
+    """A quarter of the images lose a quarter to half of each edge; the others nothing."""
+    torch.manual_seed(1)
+    erased = (augment(torch.full((4000, 1, 12, 12), 200, dtype=torch.uint8)) == round(255 * MEAN)).flatten(1).sum(1)
+
+    assert ERASED == pytest.approx(float((erased > 0).float().mean()), abs=0.03)
+    assert (9, 36) == (int(erased[erased > 0].min()), int(erased.max()))
+
+
+def test_augmenting_leaves_the_original_alone() -> None:
+    """The set on the device is shown again in the next epoch."""
+    pixels = spot(6, 3, number=8)
+
+    augment(pixels)
+
+    assert torch.equal(spot(6, 3, number=8), pixels)
+
+
+def test_chance_decides_how_images_are_augmented() -> None:
+    """The generator that a checkpoint keeps: from the same state the same images, from there on others."""
+    pixels = torch.arange(8 * 144, dtype=torch.uint8).view(8, 1, 12, 12)
+    torch.manual_seed(1)
+    first, second = augment(pixels), augment(pixels)
+    torch.manual_seed(1)
+
+    assert torch.equal(first, augment(pixels))
+    assert not torch.equal(first, second)

@@ -50,11 +50,12 @@ def test_the_init_container_leaves_the_data_set(told: Callable[..., Orders], sta
 
 @pytest.mark.e2e
 def test_a_data_set_that_is_not_there_is_a_failure(told: Callable[..., Orders], tmp_path: Path) -> None:
-    """Another try may find it: exit code 1, and one sentence that begins with the address."""
-    process = started("training.data", told(), tmp_path)
+    """Another try may find it: exit code 1, and one sentence that begins with the address and tells no secret."""
+    process = started("training.data", told(), tmp_path, AWS_SECRET_ACCESS_KEY="not-to-be-told")
 
     out, err = process.communicate(timeout=60)
     assert (1, "") == (process.returncode, err)
+    assert "not-to-be-told" not in out
     assert ("failed", True) == (
         json.loads(out)["event"],
         json.loads(out)["why"].startswith(f"{told().data}/SHA256SUMS: "),

@@ -1,6 +1,15 @@
 """S3 as folders, against a real S3 server."""
 
+import random
+import socket
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import boto3
+import botocore.endpoint
 import pytest
+from botocore.response import StreamingBody
+from moto.server import ThreadedMotoServer
 
 from training.contract import OrdersError
 from training.store import ConflictError, Folder, MissingError, StoreError, parse
@@ -107,3 +116,71 @@ def test_what_was_removed_is_not_there(bucket: str) -> None:
 
     with pytest.raises(MissingError):
         folder.read("old")
+
+
+@dataclass
+class Outage:
+    """An S3 server that is away until those who ask it have waited so long; their waiting takes no time."""
+
+    port: int
+    seconds: float
+    waited: float = 0.0
+    server: ThreadedMotoServer | None = field(default=None)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, and be back when it is time."""
+        self.waited += seconds
+        if self.server is None and self.waited >= self.seconds:
+            self.server = ThreadedMotoServer(ip_address="127.0.0.1", port=self.port, verbose=False)
+            self.server.start()
+            boto3.client("s3").create_bucket(Bucket="back-again")
+
+
+def test_a_minute_without_s3_loses_nothing(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was to be written is there when the server is back."""
+    assert bucket  # the environment of a pod
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+    outage = Outage(port=port, seconds=60)
+    monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=outage.sleep))
+    random.seed(1)  # of the pauses between two tries
+    folder = Folder("s3://back-again")
+
+    folder.write("model.json", b"1")
+
+    assert (b"1", True) == (folder.read("model.json"), outage.waited >= 60)
+    assert outage.server is not None
+    outage.server.stop()
+
+
+@pytest.mark.parametrize("breaks", [1, 2])
+def test_a_download_that_breaks_off_is_begun_again(breaks: int, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a file is never taken for a whole one."""
+    Folder(bucket).write("model.pt", b"0123456789")
+    cut = iter(range(breaks))
+    whole = StreamingBody.read
+
+    def read(body: StreamingBody, amt: int | None = None) -> bytes:
+        if next(cut, None) is not None:
+            body._amount_read = -1  # as if one byte had not come
+        return bytes(whole(body, amt))
+
+    monkeypatch.setattr(StreamingBody, "read", read)
+
+    assert b"0123456789" == Folder(bucket).read("model.pt")
+
+
+def test_a_download_that_never_comes_whole_is_told(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one sentence, with the address."""
+    Folder(bucket).write("model.pt", b"0123456789")
+    whole = StreamingBody.read
+
+    def read(body: StreamingBody, amt: int | None = None) -> bytes:
+        body._amount_read = -1
+        return bytes(whole(body, amt))
+
+    monkeypatch.setattr(StreamingBody, "read", read)
+
+    with pytest.raises(StoreError, match=f"{bucket}/model.pt: 9 read, but total bytes expected is 10"):
+        Folder(bucket).read("model.pt")
