@@ -17,6 +17,10 @@ WIDTH, HEIGHT = 340.0, 150.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 12.0, 26.0, 20.0
 """A chart's margins."""
 
+NAMES = 64.0
+CELL = (23.5, 20.0)
+"""Of a matrix: the column of its names, and each of its cells."""
+
 DOTS = 30
 """Up to so many points are marked one by one."""
 
@@ -87,6 +91,27 @@ def chart(title: str, points: Sequence[Point], *, percent: bool = False) -> Elem
     )
 
 
+def matrix(rows: Sequence[Sequence[int]], names: Sequence[str]) -> Element:
+    """What each class of images was taken for: a row a class, the fuller a cell the more of its images it holds."""
+    height = TOP + CELL[1] * len(rows)
+    return tag(
+        "svg",
+        tag("title", "What the test images were taken for, a row for each class"),
+        tag("text", "taken for", x=0, y=12, class_="title"),
+        *(
+            part
+            for at, (row, name) in enumerate(zip(rows, names, strict=True))
+            for part in _confused(at, row, name, names)
+        ),
+        viewBox=f"0 0 {WIDTH:g} {height:g}",
+        class_="chart matrix",
+        role="img",
+        aria_label="; ".join(
+            f"{name} {_right(at, row)} right" for at, (row, name) in enumerate(zip(rows, names, strict=True))
+        ),
+    )
+
+
 def time_line(phases: Sequence[PhaseReport]) -> Element:
     """The phases of a run, each where it lay in time."""
     began = [datetime.fromisoformat(phase.started).timestamp() for phase in phases]
@@ -152,6 +177,26 @@ def _slice(device: DeviceReport, user: tuple[int, str] | None) -> Element:
 def _grid(y: float, text: str) -> Iterable[Element]:
     yield tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid")
     yield tag("text", text, x=LEFT - 6, y=y + 4, text_anchor="end")
+
+
+def _confused(at: int, row: Sequence[int], name: str, names: Sequence[str]) -> Iterable[Element]:
+    """One row: the class, its cells, and how much of it is right."""
+    wide, high = CELL
+    y = TOP + at * high
+    yield tag("text", name, x=0, y=y + 14)
+    for column, count in enumerate(row):
+        x = NAMES + column * wide
+        share = count / (sum(row) or 1)
+        said = tag("title", f"{name} taken for {names[column]}: {count}")
+        yield tag("rect", said, x=x, y=y, width=wide - 1, height=high - 1, fill_opacity=round(share, 2))
+        if count:
+            middle = {"x": x + (wide - 1) / 2, "y": y + 13.5, "text_anchor": "middle"}
+            yield tag("text", f"{count}", **middle, class_="on" if share > 1 / 2 else "off")
+    yield tag("text", _right(at, row), x=WIDTH, y=y + 14, text_anchor="end", class_="last")
+
+
+def _right(at: int, row: Sequence[int]) -> str:
+    return f"{row[at] / (sum(row) or 1):.0%}"
 
 
 def _phase(phase: PhaseReport, left: float, width: float) -> Iterable[Element]:

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from importlib.resources import files
 from xml.etree.ElementTree import Element
 
-from mig.drawing import chart, colour, duration, gpus, sim, time_line
+from mig.drawing import chart, colour, duration, gpus, matrix, sim, time_line
 from mig.markup import Child, document, table, tag
 from mig.report import RunReport, WorkloadReport
+from training.contract import CLASSES
 
 CSS = (files("mig") / "page.css").read_text(encoding="utf-8")
 
@@ -160,12 +161,16 @@ def _card(order: int, workload: WorkloadReport, model: str, charts: Iterable[Ele
 
 
 def _charts(workload: WorkloadReport) -> list[Element]:
-    """Loss while training, by parts of an epoch; accuracy on the test images, by epoch."""
+    """Loss while training, by parts of an epoch; accuracy on the test images by epoch, and in the end by class."""
     steps = [at for at in workload.steps if "train_loss" in at]
     loss = [(at["epoch"] - 1 + at["step"] / at["steps"], at["train_loss"]) for at in steps]
     accuracy = [(at["epoch"], at["accuracy"]) for at in workload.curve]
-    drawn = [chart("training loss by epoch", loss)] if loss else []
-    return [*drawn, chart("test accuracy by epoch", accuracy, percent=True)] if accuracy else drawn
+    confusion = workload.metrics.get("confusion")
+    return [
+        *([chart("training loss by epoch", loss)] if loss else []),
+        *([chart("test accuracy by epoch", accuracy, percent=True)] if accuracy else []),
+        *([matrix(confusion, CLASSES)] if confusion else []),
+    ]
 
 
 def _workloads(report: RunReport) -> Child:

@@ -7,9 +7,10 @@ standard output, one JSON object a line, each with a `type`; everything else tha
     {"type":"event","event":"started","model":"cnn","device":"Intel Xeon 2.80GHz","mig_uuid":"MIG-…",…}
     {"type":"step","epoch":1,"step":20,"steps":156,"progress":0.06,"train_loss":1.61,"train_accuracy":0.43,…}
     {"type":"epoch","epoch":1,"epochs":2,"loss":0.61,"accuracy":0.77,"train_loss":0.93,"train_accuracy":0.66,…}
-    {"type":"result","finished":true,"loss":0.46,"accuracy":0.83,"images_per_second":241.0,…}
+    {"type":"result","finished":true,"loss":0.46,"accuracy":0.83,"confusion":[[801,…],…],"images_per_second":241.0,…}
 
-`loss` and `accuracy` are always those on the held-out test images. What ends a pod before its time is an event of its
+`loss`, `accuracy` and `confusion` (a row for each class: how many of its images were taken for which) are always those
+on the held-out test images. What ends a pod before its time is an event of its
 own, `failed`, with one sentence. A pod's exit code says the rest: 0 finished, 42 the request is wrong, 143 told to stop
 (the last line has its figures so far), 1 anything else; a traceback on standard error is a mistake in the program.
 This is the only file that reads the environment, and it needs nothing but the standard library.
@@ -30,6 +31,9 @@ STOPPED = 143
 """Exit code of a pod that SIGTERM stopped before it had finished: a Job must not count it as done."""
 DATA_FOLDER = "data"
 """Where the init container leaves the data set, relative to the pod's working directory."""
+
+CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+"""What is on an image of Fashion-MNIST, by its label."""
 
 Kind = Literal["train", "infer"]
 Model = Literal["resnet18", "resnet18-32", "cnn", "mlp"]

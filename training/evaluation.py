@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.contract import CLASSES
 from training.device import Device
-from training.images import CLASSES, Images, prepare
+from training.images import Images, prepare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +36,16 @@ def evaluate(network: nn.Module, images: Images, device: Device, *, image_size: 
     """Show the network every image once."""
     network.eval()
     loss = torch.zeros((), device=device.torch)
-    confusion = torch.zeros(CLASSES * CLASSES, dtype=torch.long, device=device.torch)
+    confusion = torch.zeros(len(CLASSES) ** 2, dtype=torch.long, device=device.torch)
     for pixels, labels in images.batches(device.test_batch):
         with device.autocast():
             scores = network(prepare(pixels, image_size))
         loss += functional.cross_entropy(scores.float(), labels, reduction="sum")
         confusion += _pairs(labels, scores)
-    rows = confusion.view(CLASSES, CLASSES).tolist()
+    rows = confusion.view(len(CLASSES), len(CLASSES)).tolist()
     return Tested(loss=float(loss) / len(images), confusion=tuple(tuple(row) for row in rows))
 
 
 def _pairs(labels: Tensor, scores: Tensor) -> Tensor:
-    return torch.bincount(labels * CLASSES + scores.argmax(dim=1), minlength=CLASSES * CLASSES)
+    """How often each class was taken for each, one after the other."""
+    return torch.bincount(labels * len(CLASSES) + scores.argmax(dim=1), minlength=len(CLASSES) ** 2)

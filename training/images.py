@@ -15,9 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from training import data
-from training.contract import OrdersError
+from training.contract import CLASSES, OrdersError
 
-CLASSES = 10
 MEAN, DEVIATION = 0.2860, 0.3530
 """Of the pixels of Fashion-MNIST's training images, from 0 to 1."""
 
@@ -62,8 +61,8 @@ def load(folder: Path, split: Literal["train", "test"], device: torch.device) ->
     pictures, classes = (data.read(folder, stem) for stem in _STEMS[split])
     if len(pictures.shape) != 3 or classes.shape != pictures.shape[:1]:  # noqa: PLR2004 - images, rows, columns
         raise data.DamagedError(f"{split}: images of shape {pictures.shape} with labels of shape {classes.shape}")
-    if max(classes.values, default=0) >= CLASSES:
-        raise data.DamagedError(f"{split}: a label is {max(classes.values)}, above {CLASSES - 1}")
+    if max(classes.values, default=0) >= len(CLASSES):
+        raise data.DamagedError(f"{split}: a label is {max(classes.values)}, above {len(CLASSES) - 1}")
     number, height, width = pictures.shape
     return Images(
         _bytes(pictures.values).view(number, 1, height, width).to(device),

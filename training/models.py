@@ -11,8 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from training.contract import OrdersError
-from training.images import CLASSES
+from training.contract import CLASSES, OrdersError
 
 
 def build(name: str, image_size: int) -> nn.Module:
@@ -43,14 +42,14 @@ def _resnet18(_image_size: int) -> nn.Module:
     """The one of torchvision, at any size of image."""
     from torchvision.models import resnet18  # two seconds to import, for this network alone
 
-    return _Repeated(resnet18(num_classes=CLASSES))
+    return _Repeated(resnet18(num_classes=len(CLASSES)))
 
 
 def _resnet18_32(_image_size: int) -> nn.Module:
     """The same for small images: its first convolution keeps their size, and no pooling follows it."""
     from torchvision.models import resnet18
 
-    network: nn.Module = resnet18(num_classes=CLASSES)
+    network: nn.Module = resnet18(num_classes=len(CLASSES))
     network.conv1 = nn.Conv2d(1, 64, kernel_size=3, padding=1, bias=False)
     network.maxpool = nn.Identity()
     nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
@@ -64,7 +63,7 @@ def _cnn(_image_size: int) -> nn.Module:
         # The maximum of what is positive is what is positive of the maximum: pooled first, ReLU has a quarter to do.
         layers += [nn.Conv2d(before, after, kernel_size=3, padding=1), nn.MaxPool2d(2), nn.ReLU(inplace=True)]
     layers += [nn.Conv2d(256, 512, kernel_size=3, padding=1), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1)]
-    layers += [nn.Flatten(), nn.Linear(512, 256), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(256, CLASSES)]
+    layers += [nn.Flatten(), nn.Linear(512, 256), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(256, len(CLASSES))]
     return _he(nn.Sequential(*layers))
 
 
@@ -77,7 +76,7 @@ def _mlp(image_size: int) -> nn.Module:
             nn.ReLU(inplace=True),
             nn.Linear(512, 256),
             nn.ReLU(inplace=True),
-            nn.Linear(256, CLASSES),
+            nn.Linear(256, len(CLASSES)),
         )
     )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mig.drawing import chart, duration, gpus, time_line
+from mig.drawing import WIDTH, chart, duration, gpus, matrix, time_line
 from mig.report import DeviceReport, NodeReport, PhaseReport, PodReport, WorkloadReport
 
 
@@ -110,3 +110,24 @@ def test_time_line_marks_the_compressed_clock() -> None:
     told = ["".join(each.itertext()) for each in time_line(phases).iter("span") if each.get("class") == "num"]
 
     assert told == ["20 s = 20 min 00 ssim", "1 min 00 s"]
+
+
+def test_matrix_says_what_each_class_was_taken_for() -> None:
+    """A row a class: its counts under what it was taken for, fuller where they are more, and its accuracy."""
+    drawn = matrix([[3, 1], [0, 0]], ["shirt", "coat"])
+
+    cells = [(each.findtext("title"), each.get("fill-opacity")) for each in drawn.iter("rect")]
+    assert [
+        ("shirt taken for shirt: 3", "0.75"),
+        ("shirt taken for coat: 1", "0.25"),
+        ("coat taken for shirt: 0", "0"),
+        ("coat taken for coat: 0", "0"),
+    ] == cells
+    assert "shirt 75% right; coat 0% right" == drawn.get("aria-label")
+
+
+def test_matrix_of_all_classes_stays_inside() -> None:
+    """Ten classes leave room for their accuracy."""
+    drawn = matrix([[1000] * 10] * 10, ["ankle boot"] * 10)
+
+    assert max(float(each.get("x", "")) + float(each.get("width", "")) for each in drawn.iter("rect")) < WIDTH - 30

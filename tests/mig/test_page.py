@@ -50,7 +50,7 @@ MEDIUM = WorkloadReport(
             finished="",
         ),
     ),
-    metrics={"accuracy": 0.781, "images": 20480, "pods": []},
+    metrics={"accuracy": 0.781, "images": 20480, "pods": [], "confusion": [[7] * 10] * 10},
     curve=({"epoch": 1, "loss": 0.9, "accuracy": 0.69}, {"epoch": 2, "loss": 0.5, "accuracy": 0.781}),
     steps=(
         {"epoch": 1, "step": 20, "steps": 40, "train_loss": 0.9},
@@ -140,10 +140,12 @@ def test_measured_numbers_are_not_marked() -> None:
 
 
 def test_curves() -> None:
-    """A training has a curve for its loss and one for its accuracy."""
-    labels = re.findall(r'<svg[^>]*aria-label="([^"]*)"', render(REPORT))
+    """A training has a curve for its loss and one for its accuracy, and says how right it is about each class."""
+    loss, accuracy, classes = re.findall(r'<svg[^>]*aria-label="([^"]*)"', render(REPORT))
 
-    assert labels == ["training loss by epoch: from 0.9 to 0.5", "test accuracy by epoch: from 69 % to 78.1 %"]
+    assert loss == "training loss by epoch: from 0.9 to 0.5"
+    assert accuracy == "test accuracy by epoch: from 69 % to 78.1 %"
+    assert classes.startswith("T-shirt 10% right; trouser 10% right; ")
 
 
 def test_figures_say_what_they_show() -> None:
