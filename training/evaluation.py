@@ -37,7 +37,7 @@ def evaluate(network: nn.Module, images: Images, device: Device, *, image_size: 
     network.eval()
     loss = torch.zeros((), device=device.torch)
     confusion = torch.zeros(len(CLASSES) ** 2, dtype=torch.long, device=device.torch)
-    for pixels, labels in images.batches(device.test_batch):
+    for pixels, labels in images.batches(device.test_batch(image_size)):
         with device.autocast():
             scores = network(prepare(pixels, image_size))
         loss += functional.cross_entropy(scores.float(), labels, reduction="sum")

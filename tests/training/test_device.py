@@ -51,3 +51,9 @@ def test_bf16_is_chosen_only_where_the_hardware_has_it(
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=capabilities: told)
 
         assert chosen == find(told()).precision
+
+
+@pytest.mark.parametrize(("image_size", "images"), [(32, 100), (28, 130), (224, 2), (1024, 1)])
+def test_large_images_are_tested_few_at_once(image_size: int, images: int, told: Callable[..., Orders]) -> None:
+    """As many pixels as the caches hold, but never no image."""
+    assert images == find(told()).test_batch(image_size)
