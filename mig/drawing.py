@@ -190,8 +190,8 @@ def _confused(at: int, row: Sequence[int], name: str, names: Sequence[str]) -> I
         said = tag("title", f"{name} taken for {names[column]}: {count}")
         yield tag("rect", said, x=x, y=y, width=wide - 1, height=high - 1, fill_opacity=round(share, 2))
         if count:
-            middle = {"x": x + (wide - 1) / 2, "y": y + 13.5, "text_anchor": "middle"}
-            yield tag("text", f"{count}", **middle, class_="on" if share > 1 / 2 else "off")
+            shade = "on" if share > 1 / 2 else "off"
+            yield tag("text", f"{count}", x=x + (wide - 1) / 2, y=y + 13.5, text_anchor="middle", class_=shade)
     yield tag("text", _right(at, row), x=WIDTH, y=y + 14, text_anchor="end", class_="last")
 
 

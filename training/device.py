@@ -9,11 +9,10 @@ import torch
 
 from training.contract import Orders
 
-
 TEST_PIXELS = 100 * 32 * 32
 """Few enough that a processor's caches are reused from batch to batch: a third faster than ten times as many."""
 GPU_TIMES = 40
-"""What a GPU takes at once of that, to be busy; at 224 pixels that needs less memory than any training (not measured)."""
+"""A GPU takes so many times as much, to be busy; at 224 pixels that is less than a training needs (not measured)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
