@@ -16,6 +16,7 @@ from typing import Any
 from mig.errors import Refused
 from mig.gpu import INSTANCE_TYPES, PRICED_REGION, PRICES_AS_OF, SIZES, Gpu, InstanceType
 from mig.layout import Geometry, NodeLayout, legal_geometries, node_layout, shipped_configs, total
+from mig.memory import Load, hungriest, refused
 from mig.packing import Choice, Way, choose, fewest
 from mig.spec import RunSpec
 
@@ -52,7 +53,7 @@ class Plan:
 
 def draw(spec: RunSpec, run_id: str) -> Plan:
     """The plan of a checked request. Raises Refused when no instance type can carry it, or its budget cannot."""
-    kind, passed = _first_able(spec)
+    kind, most, passed = _first_able(spec)
     asked = demands(spec, kind.gpu)
     wanted = total(Geometry.of({demand.profile: demand.count}) for demand in asked)
     nodes, proven = _nodes(kind, wanted)
@@ -74,6 +75,7 @@ def draw(spec: RunSpec, run_id: str) -> Plan:
                 *(f"passed over: {why}" for why in passed),
                 *_told(kind, nodes, wanted),
                 *([] if proven else [NOT_PROVEN]),
+                f"the fullest slice is that of {most.workload}: {most}",
                 price,
             )
         ),
@@ -103,15 +105,23 @@ def summary(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _first_able(spec: RunSpec) -> tuple[InstanceType, list[str]]:
-    """The first instance type that can be cut into all that is asked, and why those before it cannot."""
+def _first_able(spec: RunSpec) -> tuple[InstanceType, Load, list[str]]:
+    """The first type that can be cut into all that is asked with memory for it, its fullest slice; why none before."""
     passed: list[str] = []
+    too_small: list[Refused] = []
     for name in spec.instance_types:
         gpu = INSTANCE_TYPES[name].gpu
         slices = [workload.slice for workload in spec.workloads if not gpu.cut(workload.slice)]
-        if not slices:
-            return INSTANCE_TYPES[name], passed
-        passed.append(f"{name} ({gpu.name}) cannot be cut into {slices[0]}")
+        if slices:
+            passed.append(f"{name} ({gpu.name}) cannot be cut into {slices[0]}")
+            continue
+        most = hungriest(spec, gpu)
+        if most.fits:
+            return INSTANCE_TYPES[name], most, passed
+        too_small.append(refused(most, gpu))
+        passed.append(f"{name} ({gpu.name}) has too little memory for {most.workload}: {most}")
+    if too_small:
+        raise too_small[0]
     raise Refused("instance_types", "; ".join(passed), accepted="a type that can be cut into all that is asked")
 
 

@@ -33,6 +33,12 @@ def request(slices: dict[str, int], *types: str, **fields: Any) -> RunSpec:
     return read({"name": "test", "instance_types": list(types), "workloads": workloads, **fields})
 
 
+def with_batch(spec: RunSpec, batch: int) -> RunSpec:
+    """The same, but all are trainings of resnet18-32 in such batches."""
+    changed = [workload.model_copy(update={"model": "resnet18-32", "batch": batch}) for workload in spec.workloads]
+    return spec.model_copy(update={"workloads": tuple(changed)})
+
+
 def configs(plan: Plan) -> dict[str, int]:
     """How many nodes have which config."""
     return dict(Counter(node.config_name for node in plan.nodes))
@@ -204,6 +210,19 @@ def test_instance_type(types: list[str], slices: dict[str, int], expected: str) 
     assert expected == draw(request(slices, *types), "run").instance_type.name
 
 
+def test_instance_type_with_the_memory() -> None:
+    """A type whose slices have too little memory is passed over, and the plan says for what."""
+    spec = with_batch(request({"small": 1}, "p4d.24xlarge", "p5.48xlarge"), 2000)
+
+    plan = draw(spec, "run")
+
+    assert "p5.48xlarge" == plan.instance_type.name
+    assert plan.explanation[0] == (
+        "Passed over: p4d.24xlarge (A100-40GB) has too little memory for w0: "
+        "training resnet18-32 on 2000 images of 32 px at once needs about 5,848 MiB, a 1g.5gb has 4,864."
+    )
+
+
 def test_demands() -> None:
     """Every workload asks for an exact profile, its size mapped to the GPU."""
     spec = request({"small": 2, "4g.40gb": 1, "full": 3}, "p5.48xlarge")
@@ -223,6 +242,12 @@ def test_demands() -> None:
             "instance_types: p4d.24xlarge (A100-40GB) cannot be cut into 3g.40gb; p5.48xlarge (H100-80GB) cannot be "
             "cut into 3g.20gb; accepted: a type that can be cut into all that is asked",
             id="no type of the request can carry all",
+        ),
+        pytest.param(
+            with_batch(request({"small": 1}, "g7e.2xlarge", "p4d.24xlarge", "p5.48xlarge"), 60_000),
+            "workloads[0].batch: training resnet18-32 on 60000 images of 32 px at once needs about 152,762 MiB, a "
+            "1g.24gb has 24,192; accepted: at most 9242",
+            id="no type of the request has the memory",
         ),
         pytest.param(
             request({"small": 1}, "p4d.24xlarge", max_usd=43.9),
@@ -275,6 +300,10 @@ def test_explanation() -> None:
         (
             "Workloads take 1 of 8 × 3g.20gb, 1 of 8 × 2g.10gb, 2 of 16 × 1g.5gb; "
             "spare: 7 × 3g.20gb + 7 × 2g.10gb + 14 × 1g.5gb."
+        ),
+        (
+            "The fullest slice is that of serve: "
+            "serving cnn on 64 images of 32 px at once needs about 559 MiB, a 1g.5gb has 4,864."
         ),
         "$21.96 an hour, at most $43.92 in 2 h (on demand, Linux, us-east-1, table of 2026-07-20).",
     )
