@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from mig.memory import FITTED_IMAGES, TESTED_AT_ONCE, Work
+from mig.memory import FITTED_IMAGES, Work
 from mig.networks import BF16, FP32, footprint
 from training.contract import Model, Precision
 from training.device import Device
@@ -84,11 +84,18 @@ def test_the_most_that_lives_at_once_in_a_service(model: Model, image_size: int,
     assert alive.most == pytest.approx(need.activations, rel=0.15)
 
 
-def test_figures_that_the_pods_have_too() -> None:
-    """How many images are tested at once on a GPU, and to how many a service fits its own model."""
+@pytest.mark.parametrize("image_size", [28, 32, 224, 1024])
+def test_as_many_images_are_tested_at_once_as_in_a_pod(image_size: int) -> None:
+    """On a GPU, whatever their size."""
     gpu = Device(torch=torch.device("cuda"), name="", mig_uuid="", precision="bf16", threads=1)
+    testing = replace(work("cnn", 32, 64, "bf16"), doing="testing")
 
-    assert (TESTED_AT_ONCE, FITTED_IMAGES) == (gpu.test_batch, OWN_IMAGES)
+    assert gpu.test_batch(image_size) == testing.at(image_size).images
+
+
+def test_a_service_fits_its_own_model_to_as_many_images_as_in_a_pod() -> None:
+    """Its batch is no larger."""
+    assert OWN_IMAGES == FITTED_IMAGES
 
 
 def work(model: Model, image_size: int, images: int, precision: Precision) -> Work:
