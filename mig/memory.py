@@ -81,7 +81,7 @@ class Work:
     def __str__(self) -> str:
         return f"{self.doing} {self.model} on {self.images} images of {self.image_size} px at once"
 
-    def at(self, image_size: int) -> "Work":
+    def sized(self, image_size: int) -> "Work":
         """The same on images of another size; a test then has another number of them."""
         tested = min(TEST_IMAGES, max(1, TESTED_PIXELS // image_size**2))
         return replace(self, image_size=image_size, images=tested if self.doing == "testing" else self.images)
@@ -151,7 +151,7 @@ def refused(load: Load, gpu: Gpu) -> Refused:
     if images := bisect_right(batches, room, key=lambda images: replace(work, images=images).need.total):
         return Refused(f"{load.at}.{work.field}", str(load), accepted=", or ".join([f"at most {images}", *slices]))
     sizes = range(SMALLEST_IMAGE, work.image_size + 1)
-    enough = bisect_right(sizes, room, key=lambda size: work.at(size).need.total)
+    enough = bisect_right(sizes, room, key=lambda size: work.sized(size).need.total)
     smaller = [f"{load.sized_at}.image_size of at most {sizes[enough - 1]}"] if enough else []
     why = f"{load}, and not even 1 would fit" if work.field else str(load)
     return Refused(f"{load.at}.slice", why, accepted=", or ".join([*slices, *smaller]) or "fewer and smaller images")
@@ -192,7 +192,7 @@ def _works(workload: Workload, source: Workload) -> Iterator[Work]:
     serves = workload.kind == "infer"
     if not (serves and workload.model_from):
         yield replace(work, images=min(work.images, FITTED_IMAGES)) if serves else work
-        yield replace(work, doing="testing", field="").at(work.image_size)
+        yield replace(work, doing="testing", field="").sized(work.image_size)
     if serves:
         at_once = min(workload.micro_batch or workload.batch, TEST_IMAGES)
         yield replace(work, doing="serving", images=at_once, field="micro_batch" if workload.micro_batch else "batch")

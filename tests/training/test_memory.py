@@ -90,7 +90,7 @@ def test_as_many_images_are_tested_at_once_as_in_a_pod(image_size: int) -> None:
     gpu = Device(torch=torch.device("cuda"), name="", mig_uuid="", precision="bf16", threads=1)
     testing = replace(work("cnn", 32, 64, "bf16"), doing="testing")
 
-    assert gpu.test_batch(image_size) == testing.at(image_size).images
+    assert gpu.test_batch(image_size) == testing.sized(image_size).images
 
 
 def test_a_service_fits_its_own_model_to_as_many_images_as_in_a_pod() -> None:
