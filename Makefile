@@ -23,17 +23,22 @@ run: setup  ## rehearse the main job on this machine and end with its report
 test: setup check  ## every check and every test
 	$(BIN)/python -m pytest
 
-check: .venv/ready  ## format, lint, types, floors
+check: .venv/ready  ## format, lint, types, floors, the image's recipe
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint --trusted-registry docker.io deployments/Dockerfile
 
 bench: setup  ## the benchmarks, each a ratio taken in one run
 	$(BIN)/python -m bench
 
-lock:  ## resolve the dependencies anew
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-	  --no-header --all-extras --group dev pyproject.toml --output-file requirements/lock.txt
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-annotate --no-header
+
+lock:  ## resolve the dependencies anew; what pods and the image install is the same lock's, in parts
+	$(COMPILE) --all-extras --group dev pyproject.toml --output-file requirements/lock.txt
+	echo boto3 waitress | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file training/requirements.txt
+	echo torch torchvision | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file requirements/torch.txt
 
 .PHONY: help setup run test check bench lock
