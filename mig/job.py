@@ -13,11 +13,13 @@ from mig import labels
 from mig.gpu import InstanceType
 from mig.plan import Plan
 from mig.spec import RunSpec, Workload
-from training.contract import DATA_FOLDER, REQUEST_IS_WRONG, Orders
+from training.contract import DATA_FOLDER, PACKAGES_FOLDER, REQUEST_IS_WRONG, Orders
 
 Manifest = dict[str, Any]
 
-IMAGE = "nvcr.io/nvidia/pytorch:25.12-py3"
+IMAGE = "nvcr.io/nvidia/pytorch:26.09-py3@sha256:6e8ccc607fc2a51e3741667b86316a0889418ba8b78ed0ba96e8d282b648a7a6"
+"""What pods run in unless their workload names an image: NVIDIA's, with torch 2.14, by the index of its platforms."""
+
 SERVICE_ACCOUNT = "workload"
 SOURCES = "training"
 """The ConfigMap of the package `training`."""
@@ -146,7 +148,7 @@ def _failure_rules() -> list[Manifest]:
 
 def _pod(plan: Plan, workload: Workload, told: Orders, *, profile: str) -> Manifest:
     share = _share(plan.instance_type, profile)
-    # The claim hands out the slice; processors and memory are for both containers alike, so that the pod is Guaranteed.
+    # The claim hands out the slice; processors and memory are for all containers alike, so that the pod is Guaranteed.
     resources: Manifest = {"requests": share, "limits": share}
     return {
         "restartPolicy": "Never",
@@ -164,7 +166,9 @@ def _pod(plan: Plan, workload: Workload, told: Orders, *, profile: str) -> Manif
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "resourceClaims": [{"name": "slice", "resourceClaimTemplateName": claim_template_name(profile)}],
-        "initContainers": [_container("data", workload, told) | {"resources": resources}],
+        "initContainers": [
+            _container(module, workload, told) | {"resources": resources} for module in ("packages", "data")
+        ],
         "containers": [
             _container("run", workload, told)
             | {"resources": {**resources, "claims": [{"name": "slice"}]}}
@@ -174,10 +178,11 @@ def _pod(plan: Plan, workload: Workload, told: Orders, *, profile: str) -> Manif
 
 
 def _volumes(paths: Sequence[str]) -> list[Manifest]:
-    """The sources, at the paths that a ConfigMap's keys cannot spell, and two empty folders."""
+    """The sources, at the paths that a ConfigMap's keys cannot spell, and three empty folders."""
     items = [{"key": path.replace("/", "."), "path": path} for path in paths]
     return [
         {"name": "code", "configMap": {"name": SOURCES, "items": items}},
+        {"name": "packages", "emptyDir": {}},
         {"name": "data", "emptyDir": {}},
         {"name": "scratch", "emptyDir": {}},
     ]
@@ -198,6 +203,7 @@ def _container(module: str, workload: Workload, told: Orders) -> Manifest:
         },
         "volumeMounts": [
             {"name": "code", "mountPath": f"{WORK}/code", "readOnly": True},
+            {"name": "packages", "mountPath": f"{WORK}/{PACKAGES_FOLDER}", "readOnly": module != "packages"},
             {"name": "data", "mountPath": f"{WORK}/{DATA_FOLDER}"},
             {"name": "scratch", "mountPath": f"{WORK}/scratch"},
         ],
@@ -206,7 +212,7 @@ def _container(module: str, workload: Workload, told: Orders) -> Manifest:
 
 def _surroundings() -> Mapping[str, str]:
     return {
-        "PYTHONPATH": "code",
+        "PYTHONPATH": f"code:{PACKAGES_FOLDER}",
         "PYTHONDONTWRITEBYTECODE": "1",  # the code is read-only
         "PYTHONUNBUFFERED": "1",  # a line is an answer, and is waited for
         "TMPDIR": "scratch",

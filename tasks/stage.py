@@ -27,9 +27,9 @@ def stage(site: Site) -> str:
 
 
 def sources() -> dict[str, str]:
-    """The files of the package `training`, by their path as pods import them."""
+    """The files of the package `training`, by their path as pods import them, and what it needs beside torch."""
     package = files("training")
-    found = (part for part in package.iterdir() if part.name.endswith(".py"))
+    found = (part for part in package.iterdir() if part.name.endswith((".py", ".txt")))
     return {f"training/{part.name}": part.read_text(encoding="utf-8") for part in sorted(found, key=lambda p: p.name)}
 
 

@@ -31,6 +31,8 @@ STOPPED = 143
 """Exit code of a pod that SIGTERM stopped before it had finished: a Job must not count it as done."""
 DATA_FOLDER = "data"
 """Where the init container leaves the data set, relative to the pod's working directory."""
+PACKAGES_FOLDER = "packages"
+"""Where another leaves what the image lacks; on PYTHONPATH."""
 
 CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 """What is on an image of Fashion-MNIST, by its label."""

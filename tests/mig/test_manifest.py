@@ -1,12 +1,14 @@
 """What the API server is asked for, by its shape."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from mig import labels
+from mig.job import IMAGE
 from mig.manifest import build, device_class, namespace, node_config
 from mig.plan import draw
 from mig.spec import RunSpec
@@ -41,6 +43,12 @@ def one(kind: str, name: str) -> Any:
 def pod(workload: str) -> Any:
     """The pod of a workload's Job."""
     return one("Job", workload)["spec"]["template"]["spec"]
+
+
+def containers(workload: str) -> dict[str, Any]:
+    """All containers of a workload's pod, in the order in which they run."""
+    spec = pod(workload)
+    return {each["name"]: each for each in [*spec["initContainers"], *spec["containers"]]}
 
 
 def environment(workload: str) -> dict[str, str]:
@@ -139,11 +147,11 @@ def test_job_deadline(workload: str, seconds: int) -> None:
     assert seconds == one("Job", workload)["spec"]["activeDeadlineSeconds"]
 
 
-@pytest.mark.parametrize("container", ["initContainers", "containers"])
+@pytest.mark.parametrize("container", ["packages", "data", "run"])
 def test_pod_is_harmless(container: str) -> None:
     """A pod is nobody: no root, no token, no capabilities, nothing to write but its folders."""
     spec = pod("large")
-    security = spec[container][0]["securityContext"]
+    security = containers("large")[container]["securityContext"]
 
     assert (spec["automountServiceAccountToken"], spec["securityContext"]["runAsNonRoot"]) == (False, True)
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -161,12 +169,19 @@ def test_pod_runs_on_the_run_s_nodes_only() -> None:
 
 
 def test_pod_claims_its_slice() -> None:
-    """The working container uses the claim; the one that fetches the data does not."""
+    """The working container uses the claim; those that prepare the pod do not."""
     spec = pod("medium")
 
     assert spec["resourceClaims"] == [{"name": "slice", "resourceClaimTemplateName": "mig-2g.10gb"}]
     assert spec["containers"][0]["resources"]["claims"] == [{"name": "slice"}]
-    assert "claims" not in spec["initContainers"][0]["resources"]
+    assert all("claims" not in each["resources"] for each in spec["initContainers"])
+
+
+def test_pod_is_guaranteed() -> None:
+    """No container of a pod is the first to go when a node is short of memory."""
+    share = [each["resources"] for each in containers("medium").values()]
+
+    assert all(each["requests"] == each["limits"] == share[0]["limits"] for each in share)
 
 
 def test_pods_fill_their_node() -> None:
@@ -184,7 +199,19 @@ def test_pod_paths() -> None:
 
     assert container["workingDir"] == "/work"
     assert all(mount["mountPath"].startswith("/work/") for mount in container["volumeMounts"])
-    assert (environment("large")["PYTHONPATH"], environment("large")["TMPDIR"]) == ("code", "scratch")
+    assert (environment("large")["PYTHONPATH"], environment("large")["TMPDIR"]) == ("code:packages", "scratch")
+
+
+def test_packages_are_written_once() -> None:
+    """What the image lacked is one container's to bring, and read by the others."""
+    mounts = {
+        name: next(mount for mount in each["volumeMounts"] if mount["name"] == "packages")
+        for name, each in containers("large").items()
+    }
+
+    assert {"packages": False, "data": True, "run": True} == {name: m["readOnly"] for name, m in mounts.items()}
+    assert {"/work/packages"} == {mount["mountPath"] for mount in mounts.values()}
+    assert {"name": "packages", "emptyDir": {}} in pod("large")["volumes"]
 
 
 def test_sources_keep_their_paths() -> None:
@@ -196,11 +223,20 @@ def test_sources_keep_their_paths() -> None:
 
 
 def test_commands() -> None:
-    """The data is fetched before the work begins."""
-    spec = pod("large")
+    """What the image lacks comes first, as the data is fetched with it; then the data, then the work."""
+    commands = [" ".join(each["command"]) for each in containers("large").values()]
 
-    assert spec["initContainers"][0]["command"] == ["python", "-m", "training.data"]
-    assert spec["containers"][0]["command"] == ["python", "-m", "training.run"]
+    assert ["python -m training.packages", "python -m training.data", "python -m training.run"] == commands
+
+
+def test_images() -> None:
+    """All containers of a pod run in the image that its workload names; else in one that is pinned by its digest."""
+    named = SPEC.model_copy(update={"workloads": [SPEC.workloads[0].model_copy(update={"image": "ours@sha256:0"})]})
+    job = next(m for m in built(named) if m["kind"] == "Job")["spec"]["template"]["spec"]
+
+    assert {"ours@sha256:0"} == {each["image"] for each in [*job["initContainers"], *job["containers"]]}
+    assert {IMAGE} == {each["image"] for each in containers("large").values()}
+    assert re.fullmatch(r"nvcr\.io/nvidia/pytorch:[\d.]+-py3@sha256:[0-9a-f]{64}", IMAGE)
 
 
 def test_orders_of_a_service() -> None:

@@ -1,4 +1,4 @@
-"""The pod's two entry points, as the processes that they are."""
+"""The pod's entry points, as the processes that they are."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def started(module: str, orders: Orders, folder: Path, **differs: str) -> subpro
     )
 
 
-@pytest.mark.parametrize("module", ["training.data", "training.run"])
+@pytest.mark.parametrize("module", ["training.packages", "training.data", "training.run"])
 def test_wrong_orders_are_told_at_once(module: str, told: Callable[..., Orders], tmp_path: Path) -> None:
     """Exit code 42 and one sentence, long before anything is downloaded or torch is imported."""
     process = started(module, told(), tmp_path, MIG_MODEL="vgg")
