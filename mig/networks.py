@@ -12,9 +12,8 @@ from itertools import accumulate
 from math import prod
 from typing import Protocol
 
-from training.contract import Model
+from training.contract import CLASSES, Model
 
-CLASSES = 10
 FP32, BF16, INT64 = 4, 2, 8
 """Bytes of a number."""
 
@@ -223,14 +222,14 @@ def _convolutions() -> tuple[Layer, ...]:
         for channels in (64, 128, 256)
         for layer in (_Convolution(channels, 3, bias=True), _MaxPool(2, 2), _ReLU())
     )
-    classifier = (_Linear(256), _ReLU(), _Dropout(), _Linear(CLASSES), _CrossEntropy())
+    classifier = (_Linear(256), _ReLU(), _Dropout(), _Linear(len(CLASSES)), _CrossEntropy())
     return (*halving, _Convolution(512, 3, bias=True), _ReLU(), _MeanPool(), *classifier)
 
 
 def _residual(*stem: Layer) -> tuple[Layer | Block, ...]:
     """ResNet-18 behind its stem."""
     stages = (_stage(channels, stride) for channels, stride in ((64, 1), (128, 2), (256, 2), (512, 2)))
-    return (*stem, *stages, _MeanPool(), _Linear(CLASSES), _CrossEntropy())
+    return (*stem, *stages, _MeanPool(), _Linear(len(CLASSES)), _CrossEntropy())
 
 
 def _stage(channels: int, stride: int) -> Block:
@@ -246,5 +245,5 @@ NETWORKS: Mapping[Model, Network] = {
     "resnet18": Network(3, _residual(_Convolution(64, 7, 2), _BatchNorm(), _ReLU(), _MaxPool(3, 2))),
     "resnet18-32": Network(1, _residual(_Convolution(64, 3), _BatchNorm(), _ReLU())),
     "cnn": Network(1, _convolutions()),
-    "mlp": Network(1, (_Linear(512), _ReLU(), _Linear(256), _ReLU(), _Linear(CLASSES), _CrossEntropy())),
+    "mlp": Network(1, (_Linear(512), _ReLU(), _Linear(256), _ReLU(), _Linear(len(CLASSES)), _CrossEntropy())),
 }
