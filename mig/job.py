@@ -24,6 +24,9 @@ SERVICE_ACCOUNT = "workload"
 SOURCES = "training"
 """The ConfigMap of the package `training`."""
 
+PREPARING, MAIN = ("packages", "data"), "run"
+"""A pod's containers, in the order in which they run; each runs the module of `training` that it is named after."""
+
 WORK = "/work"
 HTTP_PORT = 8080
 GRACE_SECONDS = 60
@@ -166,11 +169,9 @@ def _pod(plan: Plan, workload: Workload, told: Orders, *, profile: str) -> Manif
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "resourceClaims": [{"name": "slice", "resourceClaimTemplateName": claim_template_name(profile)}],
-        "initContainers": [
-            _container(module, workload, told) | {"resources": resources} for module in ("packages", "data")
-        ],
+        "initContainers": [_container(module, workload, told) | {"resources": resources} for module in PREPARING],
         "containers": [
-            _container("run", workload, told)
+            _container(MAIN, workload, told)
             | {"resources": {**resources, "claims": [{"name": "slice"}]}}
             | ({"ports": [{"name": "http", "containerPort": HTTP_PORT}]} if workload.http else {})
         ],

@@ -31,7 +31,7 @@ def follow(
 ) -> Result:
     """One workload from its first pod to its result; the state of this task is the workload's."""
     ended = _watched(site, workload, spec, launched.namespace)
-    said = {pod.name: observe.log(site, launched.namespace, pod.name) for pod in ended.pods}
+    said = {pod.name: observe.whole_log(site, launched.namespace, pod.name) for pod in ended.pods}
     prefix = f"runs/{plan.run_id}/workloads/{workload.name}/"
     _keep_logs(site, prefix, ended.pods, said)
     profile = next(demand.profile for demand in plan.demands if demand.workload == workload.name)

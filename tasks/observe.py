@@ -9,6 +9,7 @@ from typing import Any
 from kubernetes.client import ApiClient
 
 from mig import labels
+from mig.job import MAIN, PREPARING
 from mig.outcome import JobSeen, PodSeen
 from mig.readiness import DeviceSeen, NodeSeen
 from mig.release import Release
@@ -61,13 +62,18 @@ def job(site: Site, namespace: str, workload: str) -> JobSeen:
     )
 
 
-def log(site: Site, namespace: str, pod: str) -> tuple[str, ...]:
-    """The lines of a pod's log so far; none when it has no log yet."""
+def log(site: Site, namespace: str, pod: str, container: str = MAIN) -> tuple[str, ...]:
+    """The lines of a container's log so far; none when it has no log yet."""
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
     try:
-        return tuple(kube.text(kubernetes(site), path).splitlines())
+        return tuple(kube.text(kubernetes(site), path, container=container).splitlines())
     except (kube.Missing, kube.Denied):
         return ()  # the container has not started, or its pod is gone
+
+
+def whole_log(site: Site, namespace: str, pod: str) -> tuple[str, ...]:
+    """What all containers of a pod said, in the order in which they ran."""
+    return tuple(line for container in (*PREPARING, MAIN) for line in log(site, namespace, pod, container))
 
 
 @lru_cache(maxsize=8)

@@ -45,6 +45,8 @@ class Outside:
         """The log so far; the last one lasts."""
         return tuple(self.logs.pop(0) if len(self.logs) > 1 else self.logs[0])
 
+    whole_log = log
+
     def show(self, percent: float) -> None:
         """A bar's place."""
         self.shown.append(percent)

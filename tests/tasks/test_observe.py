@@ -31,6 +31,8 @@ class Cluster:
     def __init__(self, **texts: str) -> None:
         self.lists: dict[str, list[Object]] = {}
         self.asked: list[str] = []
+        self.containers: list[str] = []
+        """Whose logs were asked for."""
         self._texts = texts
 
     def param_serialize(self, method: str, path: str, **details: Any) -> tuple[str, str, dict[str, str]]:
@@ -41,6 +43,7 @@ class Cluster:
         """The list, or a pod's log."""
         self.asked.append(path)
         if path.endswith("/log"):
+            self.containers.append(query["container"])
             text = self._texts.get(path.split("/")[-2])
             return answer(404, '{"message": "not found"}') if text is None else answer(200, text)
         found = [each for each in self.lists.get(path, ()) if selected(each, query)]
@@ -417,9 +420,15 @@ def test_one_look_serves_everybody(cluster: Cluster, site: Site) -> None:
 
 
 def test_a_log_is_its_lines(cluster: Cluster, site: Site) -> None:
-    """A log is read line by line, as far as it goes."""
+    """A container's log is read line by line, as far as it goes."""
     assert ("one", "two") == observe.log(site, "mig-r1", "talking")
     assert [f"{PODS}/talking/log"] == cluster.asked
+
+
+def test_a_whole_log_begins_with_what_prepared_the_pod(cluster: Cluster, site: Site) -> None:
+    """A container that failed before the workload began has its say."""
+    assert ("one", "two") * 3 == observe.whole_log(site, "mig-r1", "talking")
+    assert ["packages", "data", "run"] == cluster.containers
 
 
 @pytest.mark.usefixtures("cluster")
