@@ -37,8 +37,6 @@ BYTES_OF_AN_IMAGE = 28 * 28 + INT64
 """In the data set, which lies on the device whole; with its label."""
 FITTED_IMAGES = 10_000
 """To so many a service fits a model of its own at most."""
-TESTED_PIXELS = 4000 * 32 * 32
-"""Of so many a training makes a batch when it tests its network, on a GPU."""
 SMALLEST_IMAGE = 8
 """Pixels of an edge; a request's least."""
 
@@ -68,23 +66,19 @@ class Need:
 class Work:
     """One of the things that a workload does with its slice."""
 
-    doing: Literal["training", "testing", "serving"]
+    doing: Literal["training", "serving"]
+    """A test after an epoch takes so few pixels at once that it needs less than any slice has."""
     model: Model
     precision: Precision
     """`auto` is bf16: every GPU that can be cut has it."""
     image_size: int
     images: int
     """At once."""
-    field: Literal["batch", "micro_batch", ""]
-    """Of the request, which says how many; empty: none does."""
+    field: Literal["batch", "micro_batch"]
+    """Of the request, which says how many."""
 
     def __str__(self) -> str:
         return f"{self.doing} {self.model} on {self.images} images of {self.image_size} px at once"
-
-    def sized(self, image_size: int) -> "Work":
-        """The same on images of another size; a test then has another number of them."""
-        tested = min(TEST_IMAGES, max(1, TESTED_PIXELS // image_size**2))
-        return replace(self, image_size=image_size, images=tested if self.doing == "testing" else self.images)
 
     @property
     def need(self) -> Need:
@@ -93,7 +87,7 @@ class Work:
         costs = footprint(self.model, self.image_size, FP32 if is_fp32 else BF16)
         parameters = costs.parameters * FP32
         learns = self.doing != "serving"
-        alive = costs.trained if self.doing == "training" else costs.served
+        alive = costs.trained if learns else costs.served
         # The batch as it was made for the network, in fp32, outlives the copy that autocast makes of it.
         shown = 0 if is_fp32 else self.image_size**2 * FP32
         return Need(
@@ -135,25 +129,21 @@ class Load:
 
 
 def hungriest(spec: RunSpec, gpu: Gpu) -> Load:
-    """
-    What needs the greatest part of its slice; but first what does not fit, and would not in smaller batches.
-
-    The request is a checked one, and the GPU can be cut into all that it asks.
-    """
-    return max(_loads(spec, gpu), key=lambda load: (not load.fits and not load.work.field, load.share))
+    """What needs the greatest part of its slice, in a checked request; the GPU can be cut into all that it asks."""
+    return max(_loads(spec, gpu), key=lambda load: load.share)
 
 
 def refused(load: Load, gpu: Gpu) -> Refused:
     """What a person is told of work that does not fit: the field, and what would fit by the estimate."""
     work, room = load.work, _memory(load.profile)
     slices = [f"slice {p.name}" for p in reversed(gpu.plain) if work.need.total <= _memory(p)][:1]
-    batches = range(1, work.images + 1 if work.field else 1)
+    batches = range(1, work.images + 1)
     if images := bisect_right(batches, room, key=lambda images: replace(work, images=images).need.total):
         return Refused(f"{load.at}.{work.field}", str(load), accepted=", or ".join([f"at most {images}", *slices]))
     sizes = range(SMALLEST_IMAGE, work.image_size + 1)
-    enough = bisect_right(sizes, room, key=lambda size: work.sized(size).need.total)
+    enough = bisect_right(sizes, room, key=lambda size: replace(work, image_size=size).need.total)
     smaller = [f"{load.sized_at}.image_size of at most {sizes[enough - 1]}"] if enough else []
-    why = f"{load}, and not even 1 would fit" if work.field else str(load)
+    why = f"{load}, and not even 1 would fit"
     return Refused(f"{load.at}.slice", why, accepted=", or ".join([*slices, *smaller]) or "fewer and smaller images")
 
 
@@ -192,7 +182,6 @@ def _works(workload: Workload, source: Workload) -> Iterator[Work]:
     serves = workload.kind == "infer"
     if not (serves and workload.model_from):
         yield replace(work, images=min(work.images, FITTED_IMAGES)) if serves else work
-        yield replace(work, doing="testing", field="").sized(work.image_size)
     if serves:
         at_once = min(workload.micro_batch or workload.batch, TEST_IMAGES)
         yield replace(work, doing="serving", images=at_once, field="micro_batch" if workload.micro_batch else "batch")

@@ -11,7 +11,7 @@ from training.contract import Orders
 
 TEST_PIXELS = 100 * 32 * 32
 """Few enough that a processor's caches are reused from batch to batch: a third faster than ten times as many."""
-GPU_TIMES = 40
+GPU_TIMES = 10
 """A GPU takes so many times as much, to be busy; at 224 pixels that is less than a training needs (not measured)."""
 
 

@@ -49,12 +49,6 @@ SERVES_THE_FIRST = {"kind": "infer", "model": "", "model_from": "w0"}
             id="no more images than there are",
         ),
         pytest.param(
-            [{"model": "resnet18-32", "precision": "fp32", "batch": 2000}],
-            "workloads[0].slice: testing resnet18-32 on 4000 images of 32 px at once needs about 5,175 MiB, a 1g.5gb "
-            "has 4,864; accepted: slice 2g.10gb, or workloads[0].image_size of at most 19",
-            id="the test after an epoch, whose batch nobody chooses",
-        ),
-        pytest.param(
             [{"model": "mlp", "image_size": 1024, "slice": "large"}, SERVES_THE_FIRST],
             "workloads[1].slice: serving mlp on 64 images of 1024 px at once needs about 6,577 MiB, a 1g.5gb has "
             "4,864, and not even 1 would fit; accepted: slice 2g.10gb, or workloads[0].image_size of at most 867",

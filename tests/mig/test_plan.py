@@ -302,8 +302,8 @@ def test_explanation() -> None:
             "spare: 7 × 3g.20gb + 7 × 2g.10gb + 14 × 1g.5gb."
         ),
         (
-            "The fullest slice is that of medium: "
-            "testing cnn on 4000 images of 32 px at once needs about 1,866 MiB, a 2g.10gb has 9,856."
+            "The fullest slice is that of serve: "
+            "serving cnn on 64 images of 32 px at once needs about 559 MiB, a 1g.5gb has 4,864."
         ),
         "$21.96 an hour, at most $43.92 in 2 h (on demand, Linux, us-east-1, table of 2026-07-20).",
     )
