@@ -2,7 +2,7 @@
 Training: one loop, plain PyTorch.
 
 A pod that is killed costs what it learned since its last checkpoint; on a processor its successor's curve is that of a
-training that nothing interrupted, to the last bit (but for resnet18 below 32 pixels in bf16, where oneDNN's own sums
+training that nothing interrupted, to the last bit (but for resnet18 below 24 pixels in bf16, where oneDNN's own sums
 differ from run to run).
 """
 
