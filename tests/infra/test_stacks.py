@@ -4,9 +4,10 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,15 @@ NAME = "demo-1"
 
 def quiet(_: str) -> None:
     """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raising:
+    """A stack that is being raised."""
+
+    engine: int
+    """The number of the engine's process."""
+    outcome: Future[dict[str, Any]]
 
 
 @pytest.fixture
@@ -124,42 +134,44 @@ def test_refused(backend: Backend, cloud: Cloud, args: GpuNodesArgs, wrong: dict
     assert ([], [], ()) == (groups(cloud), templates(cloud), stacks.names(backend))
 
 
-def engine_at_work(backend: Backend) -> int:
-    """The number of the engine that holds the stack's lock."""
-    state = Path(backend.url.removeprefix("file://"))
-    lock = eventually(lambda: list(state.glob(f".pulumi/locks/**/{NAME}/*.json")))[0]
-    pid: int = json.loads(lock.read_text(encoding="utf-8"))["pid"]
-    return pid
+@contextmanager
+def raising(backend: Backend, cloud: Cloud, clock: HandClock, args: GpuNodesArgs) -> Iterator[Raising]:
+    """
+    A stack whose engine is at work, until the block ends: its group is being created.
+
+    Only then does the lock name that engine: `stack init`, which ran before it, had locked the stack for a moment too.
+    """
+    with ThreadPoolExecutor() as pool:
+        outcome = pool.submit(stacks.raise_stack, backend, NAME, program(args), region=REGION, tell=quiet)
+        try:
+            eventually(lambda: outcome.done() or groups(cloud))
+            (lock,) = Path(backend.url.removeprefix("file://")).glob(f".pulumi/locks/**/{NAME}/*.json")
+            yield Raising(engine=json.loads(lock.read_text(encoding="utf-8"))["pid"], outcome=outcome)
+        finally:
+            clock.move(60)
 
 
 STILL = pytest.mark.parametrize("clock", [HandClock(1)], ids=["a group is being created as long as it takes"])
 
 
 @STILL
-def test_engine_killed_while_creating(backend: Backend, cloud: Cloud, args: GpuNodesArgs) -> None:
+def test_engine_killed_while_creating(backend: Backend, cloud: Cloud, clock: HandClock, args: GpuNodesArgs) -> None:
     """Its lock is taken away, what it had finished is destroyed, and what it had begun is found by its name."""
-    with ThreadPoolExecutor() as pool:
-        raising = pool.submit(stacks.raise_stack, backend, NAME, program(args), region=REGION, tell=quiet)
-        engine = engine_at_work(backend)
-        eventually(lambda: groups(cloud))
-        os.kill(engine, signal.SIGKILL)
+    with raising(backend, cloud, clock, args) as stack:
+        os.kill(stack.engine, signal.SIGKILL)
         with pytest.raises(Failed, match="the Pulumi engine was ended by signal 9"):
-            raising.result()
-    stacks.destroy(backend, NAME, tell=quiet)
+            stack.outcome.result()
+        stacks.destroy(backend, NAME, tell=quiet)
 
-    assert ([], ()) == (templates(cloud), stacks.names(backend))
-    assert ["gpu-demo-1"] == groups(cloud)
+        assert ([], ()) == (templates(cloud), stacks.names(backend))
+        assert ["gpu-demo-1"] == groups(cloud)
 
 
 @STILL
 def test_engine_at_work_is_respected(backend: Backend, cloud: Cloud, clock: HandClock, args: GpuNodesArgs) -> None:
     """While another engine is at work on a stack, destroying it has to wait."""
-    with ThreadPoolExecutor() as pool:
-        raising = pool.submit(stacks.raise_stack, backend, NAME, program(args), region=REGION, tell=quiet)
-        engine_at_work(backend)
-        with pytest.raises(Temporary, match="locked by process"):
-            stacks.destroy(backend, NAME, tell=quiet)
-        clock.move(60)
-        raising.result()
+    with raising(backend, cloud, clock, args) as stack, pytest.raises(Temporary, match="locked by process"):
+        stacks.destroy(backend, NAME, tell=quiet)
 
+    stack.outcome.result()
     assert ["gpu-demo-1"] == groups(cloud)
