@@ -13,7 +13,7 @@ from mig import labels
 from mig.gpu import InstanceType
 from mig.plan import Plan
 from mig.spec import RunSpec, Workload
-from training.contract import DATA_FOLDER, PACKAGES_FOLDER, REQUEST_IS_WRONG, Orders
+from training.contract import DATA_FOLDER, HEALTH, HTTP_PORT, PACKAGES_FOLDER, POD_IP, REQUEST_IS_WRONG, Orders
 
 Manifest = dict[str, Any]
 
@@ -28,15 +28,19 @@ PREPARING, MAIN = ("packages", "data"), "run"
 """A pod's containers, in the order in which they run; each runs the module of `training` that it is named after."""
 
 WORK = "/work"
-HTTP_PORT = 8080
 GRACE_SECONDS = 60
 """From SIGTERM to SIGKILL: time for a last checkpoint, well within spot's two minutes."""
+
+PROBE_SECONDS = 2
+"""Between two questions whether a service is ready: clients wait no longer than that for one that is."""
 
 RETRIES = 2
 """Failed pods that are replaced, disruptions not counted; a third failure is a pattern."""
 
 USER = 65532
 """Nobody in particular, but not root."""
+
+_OWN_ADDRESS: Manifest = {"name": POD_IP, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
 
 FOR_PODS = 0.9
 """What is left of a node's processors and memory beside its daemons."""
@@ -173,8 +177,20 @@ def _pod(plan: Plan, workload: Workload, told: Orders, *, profile: str) -> Manif
         "containers": [
             _container(MAIN, workload, told)
             | {"resources": {**resources, "claims": [{"name": "slice"}]}}
-            | ({"ports": [{"name": "http", "containerPort": HTTP_PORT}]} if workload.http else {})
+            | (_listening() if workload.http else {})
         ],
+    }
+
+
+def _listening() -> Manifest:
+    """What a container adds that clients call: it is ready, and gets their calls, once it has a model to answer by."""
+    return {
+        "ports": [{"name": "http", "containerPort": HTTP_PORT}],
+        "readinessProbe": {
+            "httpGet": {"path": HEALTH, "port": "http"},
+            "periodSeconds": PROBE_SECONDS,
+            "timeoutSeconds": PROBE_SECONDS,
+        },
     }
 
 
@@ -196,7 +212,10 @@ def _container(module: str, workload: Workload, told: Orders) -> Manifest:
         "image": workload.image or IMAGE,
         "command": ["python", "-m", f"training.{module}"],
         "workingDir": WORK,
-        "env": [{"name": name, "value": value} for name, value in {**told.to_env(), **_surroundings()}.items()],
+        "env": [
+            *({"name": name, "value": value} for name, value in {**told.to_env(), **_surroundings()}.items()),
+            *([_OWN_ADDRESS] if workload.http else []),
+        ],
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mig import labels
-from mig.job import HTTP_PORT, SERVICE_ACCOUNT, SOURCES, Supplies, claim_template_name, job, marked
+from mig.job import SERVICE_ACCOUNT, SOURCES, Supplies, claim_template_name, job, marked
 from mig.plan import Plan
 from mig.spec import RunSpec
+from training.contract import HTTP_PORT
 
 Manifest = dict[str, Any]
 

@@ -99,7 +99,7 @@ class Workload(Section):
     micro_batch: int = Field(0, title="Micro-batch", ge=0, le=65_536)
     """Only infer. Images answered at once. 0: as many as `batch`."""
     http: bool = Field(default=False, title="HTTP")
-    """Only infer. Whether it also answers over HTTP."""
+    """Only infer. Whether it answers what clients send it over HTTP, instead of the test images."""
     image: Text = Field("", title="Container image")
     """The image of its containers. Empty: the pipeline's own."""
     timeout_minutes: float = Field(0, title="Time limit (minutes)", ge=0, le=10_080)

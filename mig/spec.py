@@ -176,8 +176,6 @@ def _check_kind(at: str, workload: Workload) -> None:
         return
     if workload.model_from:
         _refuse_set(at, workload, _OF_FITTING, f"is without effect: it serves what {workload.model_from} fits")
-    if workload.http:
-        raise Refused(f"{at}.http", "services do not answer over HTTP yet", accepted="false")
     if not workload.seconds and not workload.requests:
         raise Refused(f"{at}.seconds", "the service would never end", accepted="seconds or requests above 0")
 

@@ -33,6 +33,12 @@ DATA_FOLDER = "data"
 """Where the init container leaves the data set, relative to the pod's working directory."""
 PACKAGES_FOLDER = "packages"
 """Where another leaves what the image lacks; on PYTHONPATH."""
+POD_IP = "MIG_POD_IP"
+"""The variable by which the node tells a pod its own address."""
+HTTP_PORT = 8080
+"""Where an `http` service listens, on the pod's own address."""
+PREDICT, HEALTH = "/predict", "/healthz"
+"""What it answers there: classes for images, and whether it has a model to tell them by."""
 
 CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 """What is on an image of Fashion-MNIST, by its label."""
@@ -64,7 +70,11 @@ _AT_LEAST: Mapping[str, int] = {
     "requests": 0,
     "micro_batch": 0,
 }
-_TOLD_BY_THE_NODE: Mapping[str, str] = {"index": "JOB_COMPLETION_INDEX", "device": "NVIDIA_VISIBLE_DEVICES"}
+_TOLD_BY_THE_NODE: Mapping[str, str] = {
+    "index": "JOB_COMPLETION_INDEX",
+    "device": "NVIDIA_VISIBLE_DEVICES",
+    "pod_ip": POD_IP,
+}
 
 
 class WorkloadError(Exception):
@@ -89,6 +99,8 @@ class Orders:
     """Which of the workload's pods this is: the Job's completion index, from 0."""
     device: str = ""
     """The device the pod's claim was given, as the container runtime says it; empty or `void`: CUDA knows."""
+    pod_ip: str = ""
+    """The pod's own address; empty: it was not told, and nobody can call it."""
     kind: Kind
     model: Model
     data: str
@@ -125,7 +137,7 @@ class Orders:
     micro_batch: int = 0
     """Images answered at once; 0: `batch`."""
     http: bool = False
-    """Whether an inference service also answers over HTTP. Reserved: refused for now."""
+    """Whether an inference service answers what clients send it over HTTP, instead of the test images."""
 
     @property
     def folder(self) -> str:
@@ -224,5 +236,5 @@ def _check(orders: Orders) -> None:
         raise OrdersError(f"MIG_LABEL_SMOOTHING: {orders.label_smoothing} is not below 1")
     if orders.kind == "infer" and not (orders.seconds or orders.requests):
         raise OrdersError("MIG_SECONDS, MIG_REQUESTS: one of them must be above 0, or the service never ends")
-    if orders.http:
-        raise OrdersError("MIG_HTTP: true is not served yet; accepted: false")
+    if orders.http and not orders.pod_ip:
+        raise OrdersError(f"{POD_IP}: it must hold the pod's own address, which a service over HTTP listens on")
