@@ -196,6 +196,20 @@ class Watch:
         return version
 
 
+def insist(ask: Callable[[], object], *, unless: threading.Event) -> bool:
+    """Ask until the API server has answered; False when something happened that makes the question vain."""
+    while not unless.is_set():
+        try:
+            ask()
+        except ApiError as error:
+            if HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.TOO_MANY_REQUESTS:
+                raise
+            unless.wait(_PAUSE_SECONDS)
+        else:
+            return True
+    return False
+
+
 def timestamp(at: float) -> str:
     """A moment as Kubernetes writes it in most fields: `2026-11-23T22:50:22Z`."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,6 +9,7 @@ import boto3
 
 from mig import labels
 from rehearsal.api_server import ApiServer
+from rehearsal.node.services import ADDRESS
 
 _COSTS = ("pending", "running", "shutting-down")
 """States of an instance that is billed, or was until now."""
@@ -16,12 +17,12 @@ _COSTS = ("pending", "running", "shutting-down")
 
 def nodes(environment: Mapping[str, str]) -> list[dict[str, Any]]:
     """The cluster's nodes, a few facts of each."""
-    with tempfile.TemporaryDirectory() as scratch:
-        api = ApiServer(Path(environment["KUBECONFIG"]), scratch=Path(scratch), connections=1)
-        try:
-            return [_node(node) for node in api.get("/api/v1/nodes")["items"]]
-        finally:
-            api.close()
+    return [_node(node) for node in _objects(environment, "/api/v1/nodes")]
+
+
+def services(environment: Mapping[str, str]) -> list[dict[str, str]]:
+    """The Services that can be reached, and where."""
+    return [_service(each) for each in _objects(environment, "/api/v1/services") if _address(each)]
 
 
 def billed(environment: Mapping[str, str]) -> list[dict[str, str]]:
@@ -37,6 +38,29 @@ def billed(environment: Mapping[str, str]) -> list[dict[str, str]]:
         Filters=[{"Name": "instance-state-name", "Values": list(_COSTS)}]
     )
     return [_instance(each) for page in asked for group in page["Reservations"] for each in group["Instances"]]
+
+
+def _objects(environment: Mapping[str, str], path: str) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as scratch:
+        api = ApiServer(Path(environment["KUBECONFIG"]), scratch=Path(scratch), connections=1)
+        try:
+            return list(api.get(path)["items"])
+        finally:
+            api.close()
+
+
+def _service(service: Mapping[str, Any]) -> dict[str, str]:
+    metadata = service["metadata"]
+    return {
+        "name": metadata["name"],
+        "namespace": metadata["namespace"],
+        "run": metadata.get("labels", {}).get(labels.RUN, ""),
+        "address": _address(service),
+    }
+
+
+def _address(service: Mapping[str, Any]) -> str:
+    return str(service["metadata"].get("annotations", {}).get(ADDRESS, ""))
 
 
 def _node(node: Mapping[str, Any]) -> dict[str, Any]:

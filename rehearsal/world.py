@@ -105,6 +105,7 @@ def show(file: Path) -> dict[str, Any]:
         "simulated": list(address.simulated),
         "environment": {name: value for name, value in address.environment.items() if name not in SECRETS},
         "nodes": inventory.nodes(address.environment) if alive else [],
+        "services": inventory.services(address.environment) if alive else [],
         "billed": inventory.billed(address.environment) if alive else [],
     }
 

@@ -91,7 +91,7 @@ class Container:
         return replace(self, state=waiting, not_before=until, ready=False, last=last)
 
     def started(self, at: float) -> "Container":
-        """Its process runs; there are no probes here, so it is ready at once."""
+        """Its process runs, and is ready at once, unless somebody finds that it is not."""
         return replace(self, state=Running(since=at), ready=not self.init)
 
     def ended(self, at: float, code: int, *, reason: str = "", message: str = "") -> "Container":

@@ -24,6 +24,7 @@ from rehearsal.node.machine import Machine
 from rehearsal.node.pod_identity_agent import Grant, PodIdentityAgent
 from rehearsal.node.pod_setup import Site
 from rehearsal.node.runtime import Runtime
+from rehearsal.node.services import Services
 
 __all__ = ["Fleet", "InProcess", "Instance"]  # the face of the nodes to the rest of the stage
 
@@ -62,6 +63,7 @@ class Fleet:
         self._identity = PodIdentityAgent(self.grant)
         self._logs = Logs(private.folder(self.folder / "logs"), self._runtime.writes)
         self._kubelet_api = KubeletApi(self._logs, serving=self.serving, client_ca=self.client_ca)
+        self._services = Services(self._api, self._pods)
         # Only pods that the scheduler has bound: the fleet has every node there is.
         self._watch = Watch(self._api, "/api/v1/pods", fieldSelector="spec.nodeName!=")
         self._threads = (
@@ -112,10 +114,14 @@ class Fleet:
         for machine in self._all():
             machine.end()
         self._runtime.close()
+        self._services.close()
         self._kubelet_api.close()
         self._identity.close()
         self._api.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _pods(self) -> list[Object]:
+        return [pod for machine in self._all() for pod in machine.kubelet.pods()]
 
     def _listed(self, pods: list[Object]) -> None:
         """All pods there are: those that are not among them went unseen."""

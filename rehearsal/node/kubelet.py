@@ -66,6 +66,11 @@ class Kubelet:
         with self._lock:
             return set(self._pods)
 
+    def pods(self) -> list[Object]:
+        """The pods on this node, as they were last seen."""
+        with self._lock:
+            return list(self._pods.values())
+
     def halt(self) -> None:
         """The node goes down: every process ends at once, and nobody is told anything."""
         with self._lock:

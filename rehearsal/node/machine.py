@@ -3,9 +3,8 @@
 import threading
 import time
 from collections.abc import Callable
-from http import HTTPStatus
 
-from rehearsal.api_server import ApiError, Object
+from rehearsal.api_server import Object, insist
 from rehearsal.node import node_manifest
 from rehearsal.node.instance import InProcess, Instance
 from rehearsal.node.kubelet import Kubelet
@@ -22,7 +21,6 @@ _UNHEARD_SECONDS = 50.0
 """Simulated seconds of silence after which the node controller calls a node Unknown: its own default."""
 
 _SLICES = "/apis/resource.k8s.io/v1/resourceslices"
-_TRY_AGAIN_SECONDS = 0.5
 
 
 class Machine:
@@ -69,8 +67,8 @@ class Machine:
 
     def unregister(self, world_ends: threading.Event) -> None:
         """Take what it had registered out of the API server, as the cloud's controller does when a machine is gone."""
-        _insist(lambda: self._api.delete(self._path), unless=world_ends)
-        _insist(self._wipe_slices, unless=world_ends)
+        insist(lambda: self._api.delete(self._path), unless=world_ends)
+        insist(self._wipe_slices, unless=world_ends)
         self.kubelet.collect()
 
     def _begin(self, work: Callable[[], None]) -> None:
@@ -96,7 +94,7 @@ class Machine:
         self.kubelet.halt()
         if self._clock.sleep(_UNHEARD_SECONDS, self._ended):
             return
-        _insist(lambda: self._report(node_manifest.silent(time.time())), unless=self._ended)
+        insist(lambda: self._report(node_manifest.silent(time.time())), unless=self._ended)
         if self._clock.sleep(REBOOT_SECONDS - _UNHEARD_SECONDS, self._ended):
             return
         boot = node_manifest.boot(time.time(), self._kubelet_port)
@@ -104,7 +102,7 @@ class Machine:
 
     def _start(self, *registration: Callable[[], object]) -> None:
         """Come up: a kubelet forgets all devices first, since their drivers have yet to register with it."""
-        if all(_insist(step, unless=self._ended) for step in (self._wipe_slices, *registration)):
+        if all(insist(step, unless=self._ended) for step in (self._wipe_slices, *registration)):
             self._up.set()
             self.kubelet.start()
 
@@ -113,17 +111,3 @@ class Machine:
 
     def _wipe_slices(self) -> None:
         self._api.delete(_SLICES, fieldSelector=f"spec.nodeName={self.instance.name}")
-
-
-def _insist(ask: Callable[[], object], *, unless: threading.Event) -> bool:
-    """Ask until the API server has answered; False when something happened that makes the question vain."""
-    while not unless.is_set():
-        try:
-            ask()
-        except ApiError as error:
-            if HTTPStatus.BAD_REQUEST <= error.status < HTTPStatus.TOO_MANY_REQUESTS:
-                raise
-            unless.wait(_TRY_AGAIN_SECONDS)
-        else:
-            return True
-    return False

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from rehearsal.api_server import Object
 from rehearsal.node.container import Held
+from rehearsal.node.pod_address import address
 from rehearsal.ports import LOOPBACK
 
 Lookup = Callable[[str, str], Object | None]
@@ -66,8 +67,8 @@ def field(pod: Object, path: str) -> str:
         "spec.nodeName": spec.get("nodeName", ""),
         "spec.serviceAccountName": spec.get("serviceAccountName", ""),
         "status.hostIP": LOOPBACK,
-        "status.podIP": LOOPBACK,
-        "status.podIPs": LOOPBACK,
+        "status.podIP": address(pod),
+        "status.podIPs": address(pod),
     }
     if path not in plain:
         raise Held(CONFIG_ERROR, f"fieldRef {path} is not known here")

@@ -16,11 +16,13 @@ from functools import partial
 from queue import Empty, SimpleQueue
 
 from rehearsal.api_server import Object
-from rehearsal.node import container
-from rehearsal.node.container import Container, Held, Phase, RestartPolicy, Terminated
+from rehearsal.node import container, readiness
+from rehearsal.node.container import Container, Held, Phase, RestartPolicy, Running, Terminated
+from rehearsal.node.pod_address import address
 from rehearsal.node.pod_object import PodObject
 from rehearsal.node.pod_setup import Footing, Site, clear, prepare, process
 from rehearsal.node.pod_status import OVER, Report
+from rehearsal.node.readiness import Prober
 from rehearsal.node.runtime import Ended, Started
 
 _TRY_AGAIN_SECONDS = 1.0
@@ -61,6 +63,8 @@ class PodLife:
         age = time.time() - self._pod.since
         self._deadline: float = time.monotonic() - age + pod["spec"].get("activeDeadlineSeconds", math.inf)
         self._footing: Footing | None = None
+        self._probers: dict[str, Prober] = {}
+        """Of the containers that run, by their names."""
         self._ending: Ending | None = None
         self._unsaid = False
         self._gone = False
@@ -194,18 +198,38 @@ class PodLife:
         before = self._containers[name]
         match event:
             case Started(at=at):
-                self._containers[name] = before.started(at)
+                self._containers[name] = self._probed(before.started(at))
             case Ended(at=at) if self._gone:
                 self._containers[name] = before.lost(at)
             case Ended(at=at, code=code, error=error):
                 reason = "StartError" if error else ""
                 self._containers[name] = before.ended(at, code, reason=reason, message=error)
+        if isinstance(event, Ended) and name in self._probers:
+            self._probers.pop(name).stop()
+
+    def _probed(self, started: Container) -> Container:
+        """Where its manifest says how it is asked whether it is ready, it is not before it has said so."""
+        for manifest in self._pod.content["spec"]["containers"]:
+            probe = readiness.probe(manifest, address(self._pod.content)) if manifest["name"] == started.name else None
+            if probe is not None:
+                self._probers[started.name] = Prober(
+                    probe, lambda ready: self._inbox.put(partial(self._found, started, ready=ready))
+                )
+                return started.seen_ready(ready=False)
+        return started
+
+    def _found(self, started: Container, *, ready: bool) -> None:
+        now = self._containers[started.name]
+        if now.run == started.run and isinstance(now.state, Running):
+            self._containers[started.name] = now.seen_ready(ready=ready)
 
     def _signal(self, number: signal.Signals) -> None:
         for each in container.active(self._all):
             self._site.runtime.signal(each.run, number)
 
     def _release(self) -> None:
+        for prober in self._probers.values():
+            prober.stop()
         self._site.devices.release(self._pod.uid)
         self._site.identity.revoke(self._pod.uid)
 

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from rehearsal.api_server import ApiError, ApiServer, Object
 from rehearsal.node import pod_status
+from rehearsal.node.pod_address import address
 from rehearsal.node.pod_status import Report
 
 _LOG = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ class PodObject:
         """Bring its status to this; False when the API server could not be told."""
         if report == self._told:
             return True
-        status = pod_status.status(report, self._conditions, time.time())
+        own = address(self.content)
+        status = pod_status.status(report, self._conditions, address=own, now=time.time())
         body = {"metadata": {"uid": self.uid}, "status": status}
         said = self._ask(lambda: self._api.patch(f"{self._path}/status", body))
         if said:

@@ -24,13 +24,14 @@ class Report:
     message: str = ""
 
 
-def status(report: Report, before: Mapping[str, Object], now: float) -> Object:
+def status(report: Report, before: Mapping[str, Object], *, address: str, now: float) -> Object:
     """
     The status as the API server is told it.
 
     Args:
         report: what is so.
         before: the conditions told last, by type: one that has not changed keeps its moment.
+        address: the pod's own.
         now: Unix seconds.
     """
     told = [c.status() for c in report.containers]
@@ -42,8 +43,8 @@ def status(report: Report, before: Mapping[str, Object], now: float) -> Object:
         "startTime": timestamp(report.since),
         "hostIP": LOOPBACK,
         "hostIPs": [{"ip": LOOPBACK}],
-        "podIP": LOOPBACK,
-        "podIPs": [{"ip": LOOPBACK}],
+        "podIP": address,
+        "podIPs": [{"ip": address}],
         "containerStatuses": others,
         **({"initContainerStatuses": first} if first else {}),
         **({"reason": report.reason, "message": report.message} if report.reason else {}),
