@@ -146,7 +146,7 @@ def test_boot(build: Build) -> None:
 
 def test_boot_outlasts_an_outage(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that comes up while the API server is away registers when it is back."""
-    monkeypatch.setattr("rehearsal.node.machine._TRY_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("rehearsal.api_server._PAUSE_SECONDS", 0.01)
     machine, api = build(FAST)
     api.outages = 3
     machine.boot()

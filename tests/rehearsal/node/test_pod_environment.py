@@ -7,6 +7,7 @@ import pytest
 
 from rehearsal.node import pod_environment
 from rehearsal.node.container import Held
+from rehearsal.node.pod_address import address
 
 POD: dict[str, Any] = {
     "metadata": {
@@ -45,7 +46,7 @@ def from_key(kind: str, name: str, key: str, **more: bool) -> dict[str, Any]:
         pytest.param(from_field("metadata.name"), {"X": "medium-0"}, id="the pod's name"),
         pytest.param(from_field("metadata.uid"), {"X": "u-1"}, id="its UID"),
         pytest.param(from_field("spec.nodeName"), {"X": "node-a"}, id="its node"),
-        pytest.param(from_field("status.podIP"), {"X": "127.0.0.1"}, id="its address"),
+        pytest.param(from_field("status.podIP"), {"X": address(POD)}, id="its address"),
         pytest.param(
             from_field("metadata.labels['batch.kubernetes.io/job-completion-index']"),
             {"X": "3"},

@@ -21,6 +21,7 @@ from rehearsal.node.pod_identity_agent import PodIdentityAgent
 from rehearsal.node.pod_life import PodLife
 from rehearsal.node.pod_setup import Site
 from rehearsal.node.runtime import Ended, Process, Runtime, Started
+from rehearsal.ports import LOOPBACK
 
 SECONDS = 10.0
 """What nothing here takes, on any machine."""
@@ -119,6 +120,10 @@ class Stage:
         """What was told last."""
         return str(self.api.told[-1]["phase"]) if self.api.told else ""
 
+    def ready(self) -> bool:
+        """Whether the container was said to be ready."""
+        return bool(self.api.told and self.api.told[-1]["containerStatuses"][0]["ready"])
+
     def waiting(self) -> str:
         """Why the container was said to wait."""
         state = self.api.told[-1]["containerStatuses"][0]["state"] if self.api.told else {}
@@ -169,6 +174,22 @@ def test_restarts_with_backoff(stage: Stage) -> None:
     reasons = [t["containerStatuses"][0]["state"].get("waiting", {}).get("reason", "") for t in stage.api.told]
     assert "CrashLoopBackOff" in reasons
     assert [order.log.name for order in stage.runtime.orders] == ["0.log", "1.log", "2.log", "3.log"]
+
+
+def test_is_ready_when_it_says_so(stage: Stage, answering: Callable[..., Any]) -> None:
+    """A container with a probe runs unready until it answers well; its next run begins anew."""
+    server = answering(503, 200)
+    probe = {"httpGet": {"port": server.port, "host": LOOPBACK}, "periodSeconds": 0.01}
+    stage.live(container={"readinessProbe": probe}, restartPolicy="Always")
+    until(stage.ready)
+    stage.runtime.end(1)
+    until(partial(stage.has_run, 2))
+    until(stage.ready)
+
+    said = [
+        (each["ready"], "running" in each["state"]) for told in stage.api.told for each in told["containerStatuses"]
+    ]
+    assert [(False, True), (True, True)] * 2 == [each for each in said if each[1]]
 
 
 def test_waits_for_what_it_needs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
