@@ -37,7 +37,7 @@ _NOT_EVEN_READ = 16
 
 
 class ListenError(WorkloadError):
-    """There is no listening where it was asked for."""
+    """The port is somebody else's, or the address is not this pod's."""
 
 
 class App:
@@ -116,6 +116,7 @@ class Endpoint:
             ident=None,
         )
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of each request that waits its turn
+        self.address = f"{host}:{self._server.effective_port}"
         self._busy_at = time.monotonic()
         self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
         self._thread.start()
@@ -128,10 +129,11 @@ class Endpoint:
 
     def quiet(self) -> bool:
         """Whether for a while nobody has been sending a request, waiting for its answer, or reading one."""
+        now = time.monotonic()
         channels = list(self._server.active_channels.values())
         if any(each.request or each.requests or each.total_outbufs_len for each in channels):
-            self._busy_at = time.monotonic()
-        return time.monotonic() - self._busy_at > QUIET_SECONDS
+            self._busy_at = now
+        return now - self._busy_at > QUIET_SECONDS
 
     def close(self) -> None:
         """End all connections and threads. The inbox must have been closed before: they may wait for it."""
@@ -171,4 +173,4 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise ListenError(f"{host}:{port}: there is no listening: {error.strerror}") from error
+        raise ListenError(f"cannot listen on port {port} of {host}: {error.strerror}") from error

@@ -114,7 +114,7 @@ def _source(orders: Orders, test: Images) -> Iterator[Source]:
     inbox = Inbox()
     rows, columns = test.pixels.shape[2:]
     endpoint = Endpoint(App(inbox, (rows, columns)), orders.pod_ip, HTTP_PORT)
-    say("event", event="listening", address=f"{orders.pod_ip}:{HTTP_PORT}")
+    say("event", event="listening", address=endpoint.address)
     try:
         yield Clients(inbox, endpoint, like=test.pixels)
     finally:

@@ -37,6 +37,9 @@ _CONTROLLER = (
 )
 """What controller manager and scheduler are told alike."""
 
+_WITHOUT = ("endpoints-controller", "endpointslice-controller", "endpointslice-mirroring-controller")
+"""Controllers that would fail for ever: pods have loopback addresses, and the API server takes none for an endpoint."""
+
 _FIRST_ACCOUNT = "/api/v1/namespaces/default/serviceaccounts/default"
 """The controllers work when they have given the first namespace its service account."""
 
@@ -149,6 +152,7 @@ class ControlPlane:
             f"--root-ca-file={self._authority.certificate}",
             f"--service-account-private-key-file={self._accounts_key}",
             "--use-service-account-credentials",  # each controller with its own rights, not the sum of all
+            f"--controllers=*,{','.join(f'-{name}' for name in _WITHOUT)}",
             *_CONTROLLER,
         ]
 

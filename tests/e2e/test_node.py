@@ -1,25 +1,49 @@
 """Simulated nodes on the real control plane: what a kubelet promises, seen through the API server."""
 
+import hashlib
+import json
+import math
 import os
+import random
+import struct
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+import torch
+from kubernetes.config import new_client_from_config
+from moto.server import ThreadedMotoServer
 
+from mig import labels
+from mig.manifest import build
+from mig.plan import draw
 from mig.release import RELEASES
+from mig.spec import RunSpec
 from rehearsal import private
 from rehearsal.api_server import ApiServer
 from rehearsal.clock import Clock
 from rehearsal.faults import Enrolment
 from rehearsal.node.fleet import Fleet, Instance
+from rehearsal.node.services import ADDRESS
+from rehearsal.ports import LOOPBACK
 from rehearsal.process import Process
 from rehearsal.servers import binaries
 from rehearsal.servers.bucket import Credentials
 from rehearsal.servers.control_plane import ControlPlane
+from tasks import kube
+from tasks.stage import sources
+from training import models as networks
+from training.contract import Orders
+from training.data import STEMS, SUMS
+from training.images import prepare
+from training.published import publish
+from training.store import Folder
 
 pytestmark = pytest.mark.e2e
 
@@ -28,6 +52,8 @@ PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 JOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
 DRA = "/apis/resource.k8s.io/v1"
 SLICES = f"{DRA}/resourceslices"
+OF_A_SERVICE = (("/api/v1", "services/web"), ("/api/v1", "pods"), ("/apis/batch/v1", "jobs/web"))
+PICTURES = 20
 SECONDS = 30.0
 """Far more than anything here takes: a busy machine is not a failure."""
 
@@ -63,6 +89,11 @@ class Stage:
         plane = ControlPlane(folder, binaries.resolve(os.environ, print))
         parts.callback(plane.stop)
         plane.start()
+        self.kubeconfig = plane.kubeconfig
+        s3 = ThreadedMotoServer(ip_address=LOOPBACK, port=0, verbose=False)
+        s3.start()
+        parts.callback(s3.stop)
+        self.s3 = f"http://{LOOPBACK}:{s3.get_host_and_port()[1]}"
         self.api = ApiServer(plane.kubeconfig, scratch=private.folder(folder / "keys"))
         parts.callback(self.api.close)
         self.stacks: dict[str, Stack] = {}
@@ -74,13 +105,13 @@ class Stage:
             clock=Clock(scale=600),
             serving=(serving.certificate, serving.key),
             client_ca=plane.kubelet_trust,
-            environment={"AWS_REGION": "us-east-1"},
+            environment={"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL_S3": self.s3},
             grant=lambda namespace, _: Credentials(access_key="AKIATEST", secret_key="hush") if namespace else None,
             stack=self._stack,
         )
         parts.callback(self.fleet.stop)
 
-    def boot(self, name: str) -> str:
+    def boot(self, name: str, **labelled: str) -> str:
         """Boot a node, wait until it can be used, and tell the id of its instance."""
         instance = Instance(
             id=f"i-{name}",
@@ -88,7 +119,7 @@ class Stage:
             instance_type="p4d.24xlarge",
             zone="us-east-1a",
             market="on-demand",
-            labels={"node": name},
+            labels={"node": name, **labelled},
             taints=(),
             run_id=name,
             enrolment=Enrolment(run_id=name, seed=1, faults=(), release="current"),
@@ -131,9 +162,9 @@ class Stage:
         """Of a pod; empty when it is gone."""
         return str(self.pod(name).get("status", {}).get("phase", ""))
 
-    def log(self, name: str, **query: str) -> str:
+    def log(self, name: str, *, pods: str = PODS, **query: str) -> str:
         """What a pod said, through the API server."""
-        answer = self.api.stream(f"{PODS}/{name}/log", **query)
+        answer = self.api.stream(f"{pods}/{name}/log", **query)
         try:
             return answer.data.decode()
         finally:
@@ -164,6 +195,26 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         until(lambda: built.items(f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts"))
         built.boot("one")
         yield built
+
+
+@pytest.fixture
+def models(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A bucket with a small data set and a published network, as a pipeline stages the one and a training the other."""
+    for name, value in {"ENDPOINT_URL_S3": stage.s3, "ACCESS_KEY_ID": "k", "SECRET_ACCESS_KEY": "s"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    boto3.client("s3").create_bucket(Bucket="bucket")
+    shapes = ((PICTURES, 28, 28), (PICTURES,)) * 2
+    files = {
+        stem: struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape) + bytes(math.prod(shape))
+        for stem, shape in zip(STEMS, shapes, strict=True)
+    }
+    sums = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
+    for name, content in {**files, SUMS: sums.encode()}.items():
+        Folder("s3://bucket/data").write(name, content)
+    fitted = Orders(run_id="r0", workload="m", kind="train", model="mlp", data="", output="", image_size=28)
+    publish(Folder("s3://bucket/models"), _network(), fitted, accuracy=0.5, epoch=1)
+    return "s3://bucket"
 
 
 def test_exit_codes_reach_the_job(stage: Stage) -> None:
@@ -343,6 +394,30 @@ def test_stack_pods(stage: Stage) -> None:
     assert stage.stacks["one"].told == ["start driver", "stop driver"]
 
 
+def test_service(stage: Stage, models: str) -> None:
+    """Whoever calls a Service from outside is answered by the real workload in its pods, each in its turn."""
+    web = {"name": "web", "kind": "infer", "model": "mlp", "model_from": f"{models}/models", "http": True}
+    web |= {"count": 2, "seconds": 600, "requests": 2 * PICTURES, "precision": "fp32"}
+    spec = RunSpec.model_validate({"workloads": [web]})
+    made = build(spec, draw(spec, "r1"), bucket="bucket", data=f"{models}/data", sources=sources())
+    stage.boot("web", **{labels.RUN: "r1"})
+    _publish(stage, "web", "small-0", "small-1", type="mig", profile="1g.5gb")
+    for manifest in made:
+        kube.apply(new_client_from_config(config_file=str(stage.kubeconfig)), manifest)
+    service, pods, job = (f"{path}/namespaces/mig-r1/{kind}" for path, kind in OF_A_SERVICE)
+
+    until(lambda: ADDRESS in stage.api.get(service)["metadata"].get("annotations", {}))
+    address = stage.api.get(service)["metadata"]["annotations"][ADDRESS]
+    until(lambda: [_conditions(pod).get("Ready") for pod in stage.items(pods)] == ["True"] * 2)
+    answers = [_called(f"http://{address}/predict") for _ in range(4)]
+    until(lambda: stage.api.get(job)["status"].get("succeeded") == 2)
+
+    assert answers == [_classes()] * 4
+    said = [stage.log(pod["metadata"]["name"], pods=pods) for pod in stage.items(pods)]
+    assert [json.loads(each.splitlines()[-1])["images"] for each in said] == [2 * PICTURES] * 2
+    stage.api.delete("/api/v1/namespaces/mig-r1")
+
+
 def test_reboot(stage: Stage) -> None:
     """A reboot ends processes, wipes slices, changes the boot ID, and starts the stack's programs again."""
     stage.boot("two")
@@ -399,8 +474,33 @@ def _conditions(pod: dict[str, Any]) -> dict[str, str]:
     return {c["type"]: c["status"] for c in pod.get("status", {}).get("conditions", [])}
 
 
-def _publish(stage: Stage, node: str, *devices: str) -> None:
+def _called(url: str) -> list[int]:
+    with urllib.request.urlopen(url, data=_pictures(), timeout=SECONDS) as answer:  # noqa: S310 - it is http
+        found: list[int] = json.load(answer)["classes"]
+        return found
+
+
+def _classes() -> list[int]:
+    """What the published network takes the pictures for."""
+    pixels = torch.frombuffer(bytearray(_pictures()), dtype=torch.uint8).view(-1, 1, 28, 28)
+    with torch.inference_mode():
+        return list(_network()(prepare(pixels, 28)).argmax(dim=1).tolist())
+
+
+def _network() -> torch.nn.Module:
+    torch.manual_seed(1)
+    return networks.build("mlp", 28).eval()
+
+
+def _pictures() -> bytes:
+    return random.Random(1).randbytes(PICTURES * 28 * 28)  # noqa: S311 - pictures, not secrets
+
+
+def _publish(stage: Stage, node: str, *devices: str, **more: str) -> None:
     pool = {"name": node, "generation": 1, "resourceSliceCount": 1}
-    content = [{"name": name, "attributes": {"uuid": {"string": f"MIG-{name}"}}} for name in devices]
+    content = [
+        {"name": name, "attributes": {key: {"string": text} for key, text in {"uuid": f"MIG-{name}", **more}.items()}}
+        for name in devices
+    ]
     spec = {"driver": "gpu.nvidia.com", "nodeName": node, "pool": pool, "devices": content}
     stage.api.create(SLICES, {"metadata": {"name": f"{node}-slice"}, "spec": spec})
