@@ -66,13 +66,13 @@ def infer(orders: Orders, stop: Callable[[], bool]) -> bool:
         shelf = Shelf(Folder(orders.model_from or orders.folder))
         server = Server(orders, source, test, device)
         say("event", event="waiting", models=str(shelf))
-        finished = serve(server, shelf, orders=orders, stop=stop)
+        finished = serve(server, shelf, stop)
         finish(server, source)
     say("result", finished=finished, **server.figures())
     return finished
 
 
-def serve(server: Server, shelf: Shelf, *, orders: Orders, stop: Callable[[], bool]) -> bool:
+def serve(server: Server, shelf: Shelf, stop: Callable[[], bool]) -> bool:
     """Between two batches take what is newer; until the server has done its part, or is stopped."""
     look = line = time.monotonic()
     while not stop():
@@ -82,9 +82,9 @@ def serve(server: Server, shelf: Shelf, *, orders: Orders, stop: Callable[[], bo
                 server.take(told, shelf.take(told, server.device.torch))
             look = now + LOOK_SECONDS
         if now >= line:
-            say("step", **_progress(orders, server.tally))
+            say("step", **_progress(server.orders, server.tally))
             line = now + LINE_SECONDS
-        move = next_move(orders, server.tally, final=server.final) if server.has_model else "wait"
+        move = next_move(server.orders, server.tally, final=server.final) if server.has_model else "wait"
         if move == "end":
             return True
         server.ready()

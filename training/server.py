@@ -30,7 +30,7 @@ class Server:
     def __init__(self, orders: Orders, source: Source, test: Images, device: Device) -> None:
         self.device = device
         self.tally = Tally()
-        self._orders = orders
+        self.orders = orders
         self._source = source
         self._test = test
         self._most = orders.micro_batch or orders.batch
@@ -58,8 +58,8 @@ class Server:
 
     def take(self, published: Published, network: nn.Module) -> None:
         """Begin to make this model ready, which `ready` goes on with."""
-        classifier = Classifier(published, network, self.device, compiled=self._orders.compile)
-        self._newcomer = _Newcomer(classifier, self._test, self._most, proven=self._orders.http)
+        classifier = Classifier(published, network, self.device, compiled=self.orders.compile)
+        self._newcomer = _Newcomer(classifier, self._test, self._most, proven=self.orders.http)
 
     def ready(self) -> None:
         """Spend a batch's time on the model that is being made ready, if there is one; once it is, it answers."""
@@ -81,7 +81,7 @@ class Server:
             for arrived in batch.arrived:
                 if arrived >= self._opened:
                     self.tally.latencies.add(now - arrived)
-            if not self._orders.http:
+            if not self.orders.http:
                 self.tally.served(now - batch.arrived[0])
         self._count_wall()
 
@@ -89,7 +89,7 @@ class Server:
         """What the service came to."""
         there = self._classifier
         return {
-            "model": there.published.model if there else self._orders.model,
+            "model": there.published.model if there else self.orders.model,
             "parameters": parameters(there.network) if there else None,
             "batch": self._most,
             **self.tally.figures(),
@@ -106,7 +106,7 @@ class Server:
         say("event", event="serving", **asdict(newcomer.served.published))
 
     def _count_wall(self) -> None:
-        if self._orders.http and self.tally.models:
+        if self.orders.http and self.tally.models:
             now = time.perf_counter()
             self.tally.served(now - self._counted)
             self._counted = now

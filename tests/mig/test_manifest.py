@@ -12,6 +12,7 @@ from mig.job import IMAGE
 from mig.manifest import build, device_class, namespace, node_config
 from mig.plan import draw
 from mig.spec import RunSpec
+from training.contract import HTTP_PORT
 
 SPEC = RunSpec.model_validate(
     {
@@ -52,8 +53,8 @@ def containers(workload: str) -> dict[str, Any]:
 
 
 def environment(workload: str) -> dict[str, str]:
-    """What the container of a workload is told."""
-    return {each["name"]: each["value"] for each in pod(workload)["containers"][0]["env"]}
+    """What the container of a workload is told by its manifest."""
+    return {each["name"]: each["value"] for each in pod(workload)["containers"][0]["env"] if "value" in each}
 
 
 def test_order() -> None:
@@ -253,6 +254,34 @@ def test_service_finds_its_pods() -> None:
     selector = one("Service", "serve")["spec"]["selector"]
 
     assert selector.items() <= one("Job", "serve")["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_service_leads_to_where_its_pods_listen() -> None:
+    """On the port that both ends of the wire know."""
+    (port,) = one("Service", "serve")["spec"]["ports"]
+
+    assert (port["targetPort"], pod("serve")["containers"][0]["ports"]) == (
+        HTTP_PORT,
+        [{"name": "http", "containerPort": HTTP_PORT}],
+    )
+
+
+def test_pods_get_calls_once_they_can_answer() -> None:
+    """The kubelet asks a pod that clients call whether it is ready; one that nobody calls is not asked."""
+    probe = pod("serve")["containers"][0]["readinessProbe"]["httpGet"]
+
+    assert probe == {"path": "/healthz", "port": "http"}
+    assert {"readinessProbe", "ports"}.isdisjoint(pod("medium")["containers"][0])
+
+
+@pytest.mark.parametrize(("workload", "told"), [("serve", True), ("medium", False)])
+def test_pods_that_are_called_know_where_they_are(workload: str, *, told: bool) -> None:
+    """Their node tells them the address on which they listen."""
+    own = {"name": "MIG_POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+    spec = pod(workload)
+
+    for container in (*spec["initContainers"], *spec["containers"]):
+        assert told == (own in container["env"])
 
 
 def test_node_config() -> None:

@@ -175,11 +175,6 @@ def asked(*settings: str) -> RunSpec:
             id="a service without an end",
         ),
         pytest.param(
-            "workloads.2.http=true",
-            "workloads[2].http: services do not answer over HTTP yet; accepted: false",
-            id="HTTP, which is reserved",
-        ),
-        pytest.param(
             "workloads.2.seconds=7201",
             "workloads[2].seconds: 7201 seconds do not fit into the 7200 that it has; accepted: at most 7200",
             id="serving for longer than the run",

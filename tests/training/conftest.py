@@ -105,6 +105,25 @@ def told(bucket: str) -> Callable[..., Orders]:
     return orders
 
 
+@pytest.fixture
+def service(told: Callable[..., Orders]) -> Callable[..., Orders]:
+    """Orders to serve what the workload `medium` publishes, but for what a test says otherwise."""
+
+    def orders(**differs: object) -> Orders:
+        usual = {
+            "kind": "infer",
+            "workload": "serve",
+            "model_from": told().output,
+            "output": told().output.replace("medium", "serve"),
+            "seconds": 0.0,
+            "requests": 2 * TEST,
+            "micro_batch": 30,
+        }
+        return told(**{**usual, **differs})
+
+    return orders
+
+
 def _picture(label: int, noise: random.Random) -> bytes:
     stripe = range(label * 6, label * 6 + 6)
     return bytes(noise.randrange(128) + (127 if at in stripe else 0) for at in range(SIZE * SIZE))

@@ -24,6 +24,7 @@ any_orders = st.builds(
     workload=words,
     index=st.integers(0, 1000),
     device=words,
+    pod_ip=st.ip_addresses().map(str),
     kind=st.sampled_from(["train", "infer"]),
     model=st.sampled_from(["resnet18", "resnet18-32", "cnn", "mlp"]),
     data=words,
@@ -44,23 +45,28 @@ any_orders = st.builds(
     seconds=positive,
     requests=st.integers(0, 10**9),
     micro_batch=st.integers(0, 4096),
-    http=st.just(False),  # noqa: FBT003 - the field's value
+    http=st.booleans(),
 )
 
 
 @given(any_orders)
 def test_orders_survive_the_environment(orders: Orders) -> None:
     """What the pipeline writes, with what the node adds, is what the pod reads."""
-    node = {"JOB_COMPLETION_INDEX": str(orders.index), "NVIDIA_VISIBLE_DEVICES": orders.device}
+    node = {
+        "JOB_COMPLETION_INDEX": str(orders.index),
+        "NVIDIA_VISIBLE_DEVICES": orders.device,
+        "MIG_POD_IP": orders.pod_ip,
+    }
 
     assert orders == Orders.from_env({**orders.to_env(), **node, "PATH": "/bin"})
 
 
 def test_only_the_node_tells_what_the_node_knows() -> None:
-    """The Job's index and the claim's device are no part of a manifest."""
+    """The Job's index, the claim's device and the pod's address are no values of a manifest."""
     env = Orders.from_env(TOLD).to_env()
 
-    assert set() == {"MIG_INDEX", "MIG_DEVICE", "JOB_COMPLETION_INDEX", "NVIDIA_VISIBLE_DEVICES"} & set(env)
+    told_there = {"MIG_INDEX", "MIG_DEVICE", "JOB_COMPLETION_INDEX", "NVIDIA_VISIBLE_DEVICES", "MIG_POD_IP"}
+    assert set() == told_there & set(env)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,6 @@ def test_only_the_node_tells_what_the_node_knows() -> None:
         pytest.param("MIG_LEARNING_RATE", "nan", "'nan' is not finite", id="a learning rate that is not a number"),
         pytest.param("MIG_LEARNING_RATE", "0", "0.0 is not above 0", id="a learning rate that learns nothing"),
         pytest.param("MIG_HTTP", "yes", "'yes' is neither true nor false", id="a flag in other words"),
-        pytest.param("MIG_HTTP", "true", "true is not served yet", id="what is not built yet"),
         pytest.param("JOB_COMPLETION_INDEX", "-1", "-1 is below 0", id="an index that no Job has"),
     ],
 )
@@ -93,6 +98,14 @@ def test_a_service_has_an_end() -> None:
     """Inference without seconds and without requests is refused: it would never finish."""
     with pytest.raises(OrdersError, match="MIG_SECONDS, MIG_REQUESTS"):
         Orders.from_env({**TOLD, "MIG_KIND": "infer", "MIG_SECONDS": "0", "MIG_REQUESTS": "0"})
+
+
+def test_who_is_called_knows_its_address() -> None:
+    """A service over HTTP that was not told where it is is refused; a training needs no address."""
+    with pytest.raises(OrdersError, match="MIG_POD_IP: it must hold the pod's own address"):
+        Orders.from_env({**TOLD, "MIG_KIND": "infer", "MIG_HTTP": "true"})
+
+    assert "" == Orders.from_env(TOLD).pod_ip
 
 
 def test_missing_orders_are_named() -> None:

@@ -254,13 +254,12 @@ def test_who_waits_when_it_ends_is_told(service: Service) -> None:
 
 def test_nothing_of_it_is_left() -> None:
     """Neither a thread nor its port."""
-    before = threading.active_count()
     with ExitStack() as ends:
         service = Service(ends)
         host, _, port = service.endpoint.address.rpartition(":")
-        assert threading.active_count() > before
+        assert endpoint.THREADS + 1 == len(threads())
 
-    assert before == threading.active_count()
+    until(lambda: not threads())
     Endpoint(App(FakeInbox(), SHAPE), host, int(port)).close()
 
 
@@ -270,6 +269,11 @@ def test_a_port_that_is_taken(service: Service) -> None:
 
     with pytest.raises(ListenError, match=f"cannot listen on port {port} of {host}: Address already in use"):
         Endpoint(App(FakeInbox(), SHAPE), host, int(port))
+
+
+def threads() -> list[str]:
+    """Those of a server."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("http", "waitress"))]
 
 
 def until(happened: Callable[[], object]) -> None:
