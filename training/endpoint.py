@@ -123,8 +123,8 @@ class Endpoint:
 
     def close_door(self) -> None:
         """Accept nobody any more; who has been accepted is still answered, and hung up on then."""
-        self._app.ending = True
         self._in_its_thread(self._accept_last)
+        self._app.ending = True  # only now: who is hung up on will try to connect anew
         self._busy_at = time.monotonic()
 
     def quiet(self) -> bool:

@@ -413,6 +413,7 @@ def test_service(stage: Stage, models: str) -> None:
     until(lambda: stage.api.get(job)["status"].get("succeeded") == 2)
 
     assert answers == [_classes()] * 4
+    assert not stage.items("/api/v1/namespaces/mig-r1/events", fieldSelector="type=Warning,involvedObject.kind=Service")
     said = [stage.log(pod["metadata"]["name"], pods=pods) for pod in stage.items(pods)]
     assert [json.loads(each.splitlines()[-1])["images"] for each in said] == [2 * PICTURES] * 2
     stage.api.delete("/api/v1/namespaces/mig-r1")

@@ -21,6 +21,7 @@ import yaml
 from mig import labels
 from rehearsal.address import Address
 from rehearsal.api_server import ApiServer
+from rehearsal.node.services import ADDRESS
 from rehearsal.ports import listens
 
 pytestmark = pytest.mark.e2e
@@ -136,6 +137,23 @@ def test_show_what_it_holds(standing: Address, tmp_path: Path) -> None:
     assert ([], []) == (after["nodes"], after["billed"])
 
 
+def test_show_services(standing: Address, tmp_path: Path) -> None:
+    """It lists the Services that can be reached, and where: a port of loopback that goes with its Service."""
+    path = "/api/v1/namespaces/default/services"
+    spec = {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]}
+    api = ApiServer(Path(standing.environment["KUBECONFIG"]), scratch=tmp_path)
+    api.create(path, {"metadata": {"name": "web", "labels": {labels.RUN: "r1"}}, "spec": spec})
+    until(lambda: ADDRESS in api.get(f"{path}/web")["metadata"].get("annotations", {}), "its address")
+    (shown,) = json.loads(world("show", standing.folder / "world.json"))["services"]
+    port = int(shown.pop("address").removeprefix("127.0.0.1:"))
+
+    assert {"name": "web", "namespace": "default", "run": "r1"} == shown
+    assert port in ports(standing.folder)
+    api.delete(f"{path}/web")
+    api.close()
+    until(lambda: port not in ports(standing.folder), "its end")
+
+
 def test_enroll(standing: Address) -> None:
     """What a run asks for is kept where the simulated parts look."""
     orders = {"run_id": "r1", "seed": 7, "faults": [{"kind": "no_capacity"}], "release": "article"}
@@ -186,12 +204,12 @@ def by_killing_etcd(address: Address) -> None:
 def test_end(end: Callable[[Address], None], tmp_path: Path) -> None:
     """However a World ends, no process, port, socket or folder of it is left."""
     with opened(tmp_path) as address:
-        ports = [port for pid in processes(tmp_path) for _, port in sockets(pid)]
+        taken = ports(tmp_path)
         end(address)
 
         assert_nothing_left(tmp_path)
-    assert [] == [port for port in ports if listens(port)]
-    assert [] == [path for port in ports for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock")]  # noqa: S108
+    assert [] == [port for port in taken if listens(port)]
+    assert [] == [path for port in taken for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock")]  # noqa: S108
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
@@ -261,6 +279,11 @@ def processes(folder: Path) -> list[int]:
         if any(mark in told for mark in marks) and int(path.name) != os.getpid():
             found.append(int(path.name))
     return found
+
+
+def ports(folder: Path) -> list[int]:
+    """Those on which anything of Worlds in this folder listens."""
+    return [port for pid in processes(folder) for _, port in sockets(pid)]
 
 
 def command_line(pid: int) -> bytes:

@@ -258,6 +258,7 @@ def test_refused(setting: str, expected: str) -> None:
         pytest.param(["workloads.2.model_from=", "workloads.2.model=mlp"], id="a service that fits its own model"),
         pytest.param(["workloads.2.model=cnn"], id="the model that is served, said again"),
         pytest.param(["workloads.2.seconds=0", "workloads.2.requests=1000"], id="an end by number"),
+        pytest.param(["workloads.2.http=true"], id="a service that clients call"),
         pytest.param(['instance_types=["p5.48xlarge","p4d.24xlarge"]'], id="a slice that only one type has"),
         pytest.param(["target=eks", "eks.state=s3://states/mig"], id="on EKS"),
         pytest.param(["workloads.0.timeout_minutes=120"], id="a deadline that is the run's"),
