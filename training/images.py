@@ -76,11 +76,16 @@ def batches_in(images: int, size: int) -> int:
 
 
 def prepare(pixels: Tensor, size: int) -> Tensor:
-    """Bytes as a network wants them: `size` pixels an edge, mean 0, deviation 1."""
-    ready = pixels.float()
-    if pixels.shape[-2:] != (size, size):
-        ready = functional.interpolate(ready, size=(size, size), mode="bilinear", antialias=True)
-    return ready.sub_(255 * MEAN).mul_(1 / (255 * DEVIATION))
+    """
+    Bytes as a network wants them: `size` pixels an edge, mean 0, deviation 1.
+
+    A batch is resized by two products of matrices, which a device does at its best; under autocast in its precision.
+    """
+    ready = pixels.float().sub_(255 * MEAN).mul_(1 / (255 * DEVIATION))
+    if pixels.shape[-2:] == (size, size):
+        return ready
+    rows, columns = (_resizing(edge, size, pixels.device) for edge in pixels.shape[-2:])
+    return rows @ ready @ columns.T
 
 
 def augment(pixels: Tensor) -> Tensor:
@@ -99,6 +104,12 @@ def augment(pixels: Tensor) -> Tensor:
     moved = padded[each, from_row.unsqueeze(2), from_column.unsqueeze(1)]
     erased = _within(rows, *rectangle[:2]).unsqueeze(2) & _within(columns, *rectangle[2:]).unsqueeze(1)
     return moved.masked_fill_(erased & (erase < ERASED).unsqueeze(2), round(255 * MEAN)).unsqueeze(1)
+
+
+def _resizing(edge: int, size: int, device: torch.device) -> Tensor:
+    """What makes `size` pixels of `edge`, bilinear: to resize is linear, so it is all in what becomes of single pixels."""
+    single = torch.eye(edge, device=device).view(1, 1, edge, edge)
+    return functional.interpolate(single, size=(size, edge), mode="bilinear", antialias=True).view(size, edge)
 
 
 def _within(positions: Tensor, length: Tensor, start: Tensor) -> Tensor:

@@ -87,7 +87,8 @@ class Learner:
         rest = images.shuffled(self.orders.batch, seed=self._seed(), after=len(self.seen))
         began = time.perf_counter()
         for pixels, labels in rest:
-            ready = prepare(augment(pixels) if self.orders.augment else pixels, self.orders.image_size)
+            with self.device.autocast():
+                ready = prepare(augment(pixels) if self.orders.augment else pixels, self.orders.image_size)
             self.pace.waited += time.perf_counter() - began
             yield ready, labels
             began = time.perf_counter()

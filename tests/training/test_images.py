@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 
 from training.contract import OrdersError
 from training.data import STEMS, DamagedError
@@ -92,6 +93,15 @@ def test_more_images_than_there_are_is_a_wrong_order() -> None:
 def test_images_come_at_the_size_that_was_asked_for(size: int) -> None:
     """Smaller, larger or as they are."""
     assert (3, 1, size, size) == tuple(prepare(torch.zeros(3, 1, 28, 28, dtype=torch.uint8), size).shape)
+
+
+@pytest.mark.parametrize("size", [8, 30, 224])
+def test_images_are_resized_as_torch_resizes_them(size: int) -> None:
+    """Bilinear, antialiased where they shrink; an image may be wider than it is high."""
+    pixels = torch.randint(256, (3, 1, 28, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    resized = functional.interpolate(pixels.float() / 255, size=(size, size), mode="bilinear", antialias=True)
+
+    assert torch.allclose((resized - MEAN) / DEVIATION, prepare(pixels, size), atol=1e-5)
 
 
 def test_grey_of_the_mean_is_zero() -> None:
