@@ -73,7 +73,10 @@ def _through_the_flow(place: Site, spec: RunSpec, plan: Plan, ready: ReadySlices
     _fanned(place, spec, plan, ready, data)
 
 
-@flow(task_runner=ThreadPoolTaskRunner(max_workers=64), validate_parameters=False)
+@flow(
+    task_runner=ThreadPoolTaskRunner(max_workers=64),  # type: ignore[arg-type]  # of Prefect's own kind
+    validate_parameters=False,
+)
 def _fanned(place: Site, spec: RunSpec, plan: Plan, ready: ReadySlices, data: str) -> None:
     launched = launch(place, spec, plan, data)
     following = [
