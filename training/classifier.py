@@ -47,7 +47,8 @@ class Classifier:
             ) from error
 
     def _scores(self, pixels: Tensor) -> Tensor:
-        ready = prepare(pixels, self.published.image_size).to(self._dtype)
+        with self._device.autocast():
+            ready = prepare(pixels, self.published.image_size).to(self._dtype)
         try:
             return cast("Tensor", self._forward(ready))
         except torch.OutOfMemoryError:

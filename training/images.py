@@ -85,7 +85,8 @@ def prepare(pixels: Tensor, size: int) -> Tensor:
     if pixels.shape[-2:] == (size, size):
         return ready
     rows, columns = (_resizing(edge, size, pixels.device) for edge in pixels.shape[-2:])
-    return rows @ ready @ columns.T
+    ready = rows @ ready
+    return ready @ columns.T
 
 
 def augment(pixels: Tensor) -> Tensor:
@@ -107,7 +108,7 @@ def augment(pixels: Tensor) -> Tensor:
 
 
 def _resizing(edge: int, size: int, device: torch.device) -> Tensor:
-    """What makes `size` pixels of `edge`, bilinear: to resize is linear, so it is all in what becomes of single pixels."""
+    """What makes `size` pixels of `edge`: resizing is linear, so all of it is in what becomes of single pixels."""
     single = torch.eye(edge, device=device).view(1, 1, edge, edge)
     return functional.interpolate(single, size=(size, edge), mode="bilinear", antialias=True).view(size, edge)
 

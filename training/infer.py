@@ -124,7 +124,7 @@ def _source(orders: Orders, test: Images) -> Iterator[Source]:
 
 def _fit_own(orders: Orders, device: Device, stop: Callable[[], bool]) -> None:
     """Publish a small model of the service's own, for want of another."""
-    own = replace(orders, epochs=1, train_images=min(orders.train_images, OWN_IMAGES))
+    own = replace(orders, epochs=1, augment=False, train_images=min(orders.train_images, OWN_IMAGES))
     say("event", event="fitting", why="no model_from", model=own.model, train_images=own.train_images)
     learn(new(own, device), stop)
 
