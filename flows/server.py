@@ -27,13 +27,11 @@ API = "PREFECT_API_URL"
 @contextmanager
 def server() -> Iterator[None]:
     """A server to report to: the one that is configured, else one of our own for as long as this lasts."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    command = [sys.executable, "-m", "flows.server", str(port)]
-    api = f"http://127.0.0.1:{port}/api"
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, start_new_session=True, env={**os.environ, **SETTINGS}
-    ) as own:
+    if os.environ.get(API):
+        yield
+        return
+    own, api = _started()
+    with own:
         try:
             if _answers(own, api):
                 os.environ[API] = api  # read when Prefect is imported, which is not before
@@ -42,6 +40,20 @@ def server() -> Iterator[None]:
             if own.poll() is None:
                 os.environ.pop(API, None)
             own.communicate()  # closes its input, and waits for its end
+
+
+def _started() -> tuple["subprocess.Popen[bytes]", str]:
+    """A server that has begun to start, and the address at which it will answer: its port is taken from now on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        handle = listening.fileno()
+        own = subprocess.Popen(
+            [sys.executable, "-m", "flows.server", str(handle)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, **SETTINGS},
+            pass_fds=[handle],
+        )
+        return own, f"http://127.0.0.1:{listening.getsockname()[1]}/api"
 
 
 def _answers(own: "subprocess.Popen[bytes]", api: str) -> bool:
@@ -57,16 +69,18 @@ def _answers(own: "subprocess.Popen[bytes]", api: str) -> bool:
     raise Failed("connect", f"Prefect's server did not answer within {START_SECONDS} s")
 
 
-def _serve(port: int) -> None:
-    import uvicorn
-    from prefect.server.api.server import create_app
+def _serve(handle: int) -> None:
     from prefect.settings import get_current_settings
 
     if get_current_settings().api.url is not None:
-        return  # by the environment, or by the person's profile
-    serving = uvicorn.Server(uvicorn.Config(create_app(), host="127.0.0.1", port=port, log_level="error"))
+        return  # the person's profile names another; seen before the server itself is imported, which takes seconds
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    serving = uvicorn.Server(uvicorn.Config(create_app(), log_level="error"))
     threading.Thread(target=_end_with_owner, args=(serving,), daemon=True).start()
-    serving.run()
+    with socket.socket(fileno=handle) as listening:
+        serving.run(sockets=[listening])
 
 
 def _end_with_owner(serving: "uvicorn.Server") -> None:  # type: ignore[name-defined]  # noqa: F821 (imported late)
