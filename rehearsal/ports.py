@@ -2,7 +2,7 @@
 
 import random
 import socket
-from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
@@ -15,21 +15,25 @@ def free(count: int) -> list[int]:
     So many different ports that nothing listens on.
 
     They are taken from below the range that the system gives to outgoing connections: a port found free there cannot
-    be lost to a client's socket before the server that it is meant for has bound it.
+    be lost to a client's socket before the server that it is meant for has bound it. Nor to another World that opens
+    at the same time: a name says whose it is, until this process ends.
     """
     candidates = random.sample(range(_LOWEST, max(_first_ephemeral(), _HIGHEST)), k=100 * count)
-    found: list[int] = []
-    with ExitStack() as held:
-        for port in candidates:
-            probe = held.enter_context(socket.socket())
-            if len(found) == count:
-                break
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            found.append(port)
-    return found
+    return list(islice(filter(_take, candidates), count))
+
+
+def _take(port: int) -> bool:
+    """Whether it is ours now: no socket has it, and its name was free."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, port))
+        name.bind(f"\0mig-pipeline-port-{port}")
+    except OSError:
+        name.close()
+        return False
+    name.detach()  # left open: the system closes it with this process
+    return True
 
 
 def listens(port: int) -> bool:
