@@ -20,8 +20,8 @@ setup: .venv/ready  ## the environment, the real binaries, the data set (first t
 run: setup  ## rehearse the main job on this machine and end with its report
 	$(BIN)/mig run deployments/specs/rehearsal.yaml
 
-test: setup check  ## every check and every test
-	$(BIN)/python -m pytest
+test: setup check  ## every check and every test, two files at a time: real processes mostly wait for one another
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/ready  ## format, lint, types, floors, the image's recipe
 	$(BIN)/ruff format --check .
