@@ -1,5 +1,5 @@
 """
-The shell: `mig plan`, `mig run`, `mig teardown`, `mig world`, `mig doctor`.
+The shell: `mig plan`, `mig run`, `mig teardown`, `mig slices`, `mig world`, `mig doctor`.
 
 Answers go to standard output, everything else to standard error. Exit codes are those of the report: 0 succeeded,
 1 failed or cancelled, 2 refused, 3 no capacity, 4 something may still be billed.
@@ -19,6 +19,7 @@ import typer
 import yaml
 
 from flows.server import server
+from mig import census
 from mig.errors import Failed, Refused
 from mig.layout import mig_parted
 from mig.plan import Plan, draw, summary
@@ -74,6 +75,25 @@ def teardown(run_id: Annotated[str, typer.Argument(metavar="RUN")]) -> None:
     from flows.teardown import teardown as take_down
 
     take_down(run_id)
+
+
+@app.command()
+def slices(
+    by_node: Annotated[bool, typer.Option("--by-node", help="Node by node.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, for a program.")] = False,
+) -> None:
+    """Say which slices there are, who has them, and what else is asked for."""
+    from flows.tables import show
+    from tasks import observe
+    from tasks.connect import standing
+
+    place = standing()
+    counted = census.count(observe.devices(place), observe.claims(place))
+    if as_json:
+        print(json.dumps(census.summary(counted), indent=2))
+    else:
+        show(census.table(counted, by_node=by_node), title="slices")
+        show(census.holdings(counted), title="who has them")
 
 
 @stage.command("open")

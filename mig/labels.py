@@ -66,3 +66,10 @@ def profile_label(profile: str, suffix: str) -> str:
 def device_class(profile: str) -> str:
     """The DeviceClass of one profile: `mig-1g.5gb.nvidia.com`, so that a quota can tell a 1g from a 7g."""
     return f"mig-{profile.replace('+', '.')}.nvidia.com"
+
+
+def class_profile(name: str) -> str:
+    """The profile that a DeviceClass is of, where it is the class of one; else the class's own name."""
+    if not (name.startswith("mig-") and name.endswith(".nvidia.com")):
+        return name
+    return name.removeprefix("mig-").removesuffix(".nvidia.com").replace("gb.", "gb+", 1)

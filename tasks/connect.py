@@ -62,6 +62,13 @@ def site(spec: RunSpec, run_id: str, *, tell: Callable[[str], None]) -> Iterator
         yield place
 
 
+def standing() -> Site:
+    """The place that stands without any run: the World that `MIG_WORLD` names. Raises Refused where it names none."""
+    if not world.given():
+        raise Refused(world.GIVEN, "names no World", accepted="the file that `mig world open` printed")
+    return attach(world.given())
+
+
 def attach(address: str) -> Site:
     """The place that a World's private file describes. Raises Failed when it is not there any more."""
     said = _world(address)

@@ -2,13 +2,14 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from kubernetes.client import ApiClient
 
 from mig import labels
+from mig.census import ClaimSeen
 from mig.job import MAIN, PREPARING
 from mig.outcome import JobSeen, PodSeen
 from mig.readiness import DeviceSeen, NodeSeen
@@ -17,6 +18,8 @@ from tasks import kube
 from tasks.connect import Site, kubernetes
 
 SLICES = "/apis/resource.k8s.io/v1/resourceslices"
+CLAIMS = "/apis/resource.k8s.io/v1/resourceclaims"
+CLASSES = "/apis/resource.k8s.io/v1/deviceclasses"
 SLICE = "memorySlice"
 FRESH = 1.0
 """Wall seconds for which one look at a namespace serves everybody who asks."""
@@ -35,6 +38,27 @@ def nodes(site: Site, run_id: str, release: Release) -> tuple[NodeSeen, ...]:
         _node(node, slices[name], plugins[name], managers[name])
         for node in sorted(found, key=_name)
         if (name := _name(node))
+    )
+
+
+def devices(site: Site) -> dict[str, tuple[DeviceSeen, ...]]:
+    """Every device that the driver publishes, by pool; of a pool that is being renewed only its newest generation."""
+    pools = _by(kube.items(kubernetes(site), SLICES, fieldSelector=f"spec.driver={labels.DRIVER}"), _pool)
+    newest = {pool: max(map(_generation, slices)) for pool, slices in pools.items()}
+    return {
+        pool: tuple(_device(d) for s in slices if _generation(s) == newest[pool] for d in s["spec"].get("devices", ()))
+        for pool, slices in pools.items()
+    }
+
+
+def claims(site: Site) -> tuple[ClaimSeen, ...]:
+    """Every claim of anybody's that holds devices of the driver, or waits for some."""
+    client = kubernetes(site)
+    classes = {_name(each) for each in kube.items(client, CLASSES) if _chooses_ours(each)}
+    return tuple(
+        ClaimSeen(holder=_holder(claim), held=_given(claim), waits_for=_asked(claim, classes))
+        for claim in kube.items(client, CLAIMS)
+        if _given(claim) or _asked(claim, classes)
     )
 
 
@@ -121,6 +145,40 @@ def _device(device: Object) -> DeviceSeen:
         parent_uuid=said.get("parentUUID", ""),
         profile=said.get("profile", ""),
         memory_slices=_memory_slices(device.get("capacity", {})),
+    )
+
+
+def _generation(published: Object) -> int:
+    return int(published["spec"]["pool"]["generation"])
+
+
+def _chooses_ours(device_class: Object) -> bool:
+    """Whether a DeviceClass is about the driver's devices: its CEL expressions name it."""
+    selectors = device_class["spec"].get("selectors", ())
+    return any(labels.DRIVER in each.get("cel", {}).get("expression", "") for each in selectors)
+
+
+def _holder(claim: Object) -> str:
+    run: str | None = claim["metadata"].get("labels", {}).get(labels.RUN)
+    return run or f"{claim['metadata']['namespace']}/{_name(claim)}"
+
+
+def _given(claim: Object) -> tuple[tuple[str, str], ...]:
+    results = claim.get("status", {}).get("allocation", {}).get("devices", {}).get("results", ())
+    return tuple((r["pool"], r["device"]) for r in results if r["driver"] == labels.DRIVER and not r.get("adminAccess"))
+
+
+def _asked(claim: Object, classes: Collection[str]) -> tuple[str, ...]:
+    """What it waits for. Of alternatives that a request names, the first: it is what is liked best."""
+    if "allocation" in claim.get("status", {}) or "deletionTimestamp" in claim["metadata"]:
+        return ()
+    requests = claim["spec"].get("devices", {}).get("requests", ())
+    wanted = [r.get("exactly") or r["firstAvailable"][0] for r in requests]
+    return tuple(
+        labels.class_profile(each["deviceClassName"])
+        for each in wanted
+        if each["deviceClassName"] in classes and not each.get("adminAccess")
+        for _ in range(each.get("count", 1))
     )
 
 

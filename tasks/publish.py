@@ -5,9 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from prefect import task
-from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from mig.census import Census, holdings, table
 from mig.ledger import Lease
 from mig.page import markdown, render
 from mig.report import RunReport
@@ -62,3 +63,9 @@ def publish(site: Site, report: RunReport) -> Path:
     path = report_path(report.run_id)
     say(f"report: {path}")
     return path
+
+
+def publish_census(census: Census, *, by_node: bool) -> None:
+    """The slices of a cluster as two tables on Prefect's pages: what there is, and who has it."""
+    create_table_artifact(table(census, by_node=by_node), key="slices", description="Slices: what there is")
+    create_table_artifact(holdings(census), key="slices-held", description="Slices: who has them")

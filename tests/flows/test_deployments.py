@@ -17,12 +17,16 @@ ROOT = Path(__file__).parents[2]
 FILE = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
 DEPLOYMENTS = {deployment["name"]: deployment for deployment in FILE["deployments"]}
 
+REQUESTS = {name: deployment for name, deployment in DEPLOYMENTS.items() if "spec" in deployment["parameters"]}
+
 each = pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
+with_a_request = pytest.mark.parametrize("deployment", REQUESTS.values(), ids=REQUESTS)
 
 
-def test_there_is_one_to_rehearse_with() -> None:
-    """The deployment `rehearsal` is there."""
-    assert "rehearsal" in DEPLOYMENTS
+@pytest.mark.parametrize("name", ["rehearsal", "slices"])
+def test_it_is_there(name: str) -> None:
+    """What people are told to start can be started."""
+    assert name in DEPLOYMENTS
 
 
 def test_no_key_is_unknown() -> None:
@@ -53,13 +57,20 @@ def test_a_work_pool_is_named(deployment: dict[str, Any]) -> None:
 
 @each
 def test_parameters_are_the_flows_own(deployment: dict[str, Any]) -> None:
-    """A parameter that the flow does not have would crash every run."""
+    """A parameter that the flow does not have would crash every run; one left out is what the form asks for."""
     module, _, name = deployment["entrypoint"].rpartition(".")
+    schema = getattr(import_module(module), name).parameters
 
-    assert set(deployment["parameters"]) == set(getattr(import_module(module), name).parameters.properties)
+    assert set(schema.properties) - set(schema.required) <= set(deployment["parameters"]) <= set(schema.properties)
 
 
 @each
+def test_a_schedule_is_off_until_somebody_switches_it_on(deployment: dict[str, Any]) -> None:
+    """What `prefect deploy --all` brings starts nothing by itself; each schedule says its time zone."""
+    assert all((s["active"], s["timezone"]) == (False, "UTC") for s in deployment.get("schedules", ()))
+
+
+@with_a_request
 def test_its_request_can_be_carried_out(deployment: dict[str, Any]) -> None:
     """The request is read, checked and planned without a refusal, within its budget."""
     spec = read(deployment["parameters"]["spec"])

@@ -1,0 +1,17 @@
+"""The slices: what a cluster has, who holds it and who waits, for whoever asks whether three more can be had."""
+
+from prefect import flow
+
+from mig.census import Census, count
+from tasks import observe
+from tasks.connect import standing
+from tasks.publish import publish_census
+
+
+@flow
+def slices(*, by_node: bool = False) -> Census:
+    """Count the slices of the place that stands without any run, everybody's, and publish the tables."""
+    place = standing()
+    census = count(observe.devices(place), observe.claims(place))
+    publish_census(census, by_node=by_node)
+    return census
