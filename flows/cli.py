@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -26,6 +26,9 @@ from mig.plan import Plan, draw, summary
 from mig.report import RunReport, exit_code
 from mig.spec import RunSpec, check, read, with_settings
 from tasks import world
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 stage = typer.Typer(no_args_is_help=True, help="The World of a rehearsal: its simulated cloud and its real servers.")
@@ -72,9 +75,11 @@ def run(
 def teardown(run_id: Annotated[str, typer.Argument(metavar="RUN")]) -> None:
     """End what a run left: its Jobs, its nodes, its stacks; and ask what still exists."""
     _prefect_for_a_shell()
-    from flows.teardown import teardown as take_down
+    with server():
+        from flows.teardown import teardown as take_down
 
-    take_down(run_id)
+        code = _ended(take_down(run_id, return_state=True))
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -155,6 +160,15 @@ def _carried_out(spec: RunSpec) -> int:
     report = RunReport.model_validate_json(path.read_text(encoding="utf-8"))
     print(f"report: {path}")
     return exit_code(report.status, verified=report.teardown.verified)
+
+
+def _ended(state: "State[Any]") -> int:
+    """Say how a flow of one line ended, and return the exit code."""
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all()  # while the server is there
+    print(f"{state.name}: {state.message}" if state.message else state.name, file=sys.stderr)
+    return {"Refused": 2, "LeftBehind": 4}.get(str(state.name), 0 if state.is_completed() else 1)
 
 
 @contextmanager

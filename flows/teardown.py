@@ -1,25 +1,36 @@
 """The teardown: take down what a run left, by its name alone, from anywhere that can reach it."""
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 
-from mig.errors import LeftBehind, Refused
+from flows.endings import broken, taken_down
+from mig.errors import Refused
 from mig.ledger import Released
-from tasks.connect import Site
+from tasks.connect import Site, standing
 from tasks.provision import release
 from tasks.publish import recorded
+from tasks.traces import known
 
 
-@flow(flow_run_name="{run_id}")
-def teardown(run_id: str) -> Released:
+@flow(flow_run_name="teardown-{run_id}")
+def teardown(run_id: str) -> State[Released]:
     """End a run's Jobs, take its nodes down, destroy its stacks, and ask what still exists; as often as one likes."""
-    released: Released = release(_site(run_id), run_id)
-    if not released.verified:
-        raise LeftBehind(released.left)
-    return released
+    try:
+        place = _place(run_id)
+    except Refused as refusal:
+        return broken(refusal)
+    return taken_down(release(place, run_id))
 
 
-def _site(run_id: str) -> Site:
+def _place(run_id: str) -> Site:
+    """By the record that the run left in this folder; else the place that stands, if the run has been there."""
     found = recorded(run_id)
-    if found is None:
-        raise Refused("RUN", f"no record of {run_id!r} under runs/ here", accepted="a run started from this folder")
-    return found
+    if found is not None:
+        return found
+    try:
+        place = standing()
+    except Refused as nowhere:
+        raise Refused("RUN", f"no record of {run_id!r} under runs/ here, and {nowhere}") from nowhere
+    if not known(place, run_id):
+        raise Refused("RUN", f"{run_id!r} has left no trace here", accepted="a run's name, as its report has it")
+    return place

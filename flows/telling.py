@@ -12,9 +12,10 @@ from typing import ParamSpec, TypeVar
 
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed
+from prefect.states import Completed
 
-from mig.errors import LeftBehind, NoCapacity, Permanent, Refused
+from flows.endings import broken
+from mig.errors import LeftBehind, Permanent
 from mig.ledger import Phase
 from mig.report import RunReport, Story, compose
 from mig.spec import RunSpec
@@ -68,11 +69,10 @@ class Telling:
     def state(self) -> State[RunReport]:
         """The flow run's final state: named for what happened where that says more than Failed."""
         report, error = self._report, self._error
+        if error is None and report is not None and not report.teardown.verified:
+            error = LeftBehind(report.teardown.left)
         if error is not None:
-            name = {NoCapacity: "CapacityUnavailable", Refused: "Refused"}.get(type(error))
-            return Failed(name=name, message=str(error), data=report)
-        if report is not None and not report.teardown.verified:
-            return Failed(name="LeftBehind", message=str(LeftBehind(report.teardown.left)), data=report)
+            return broken(error, report)
         return Completed(data=report)
 
     @contextmanager

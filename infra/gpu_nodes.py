@@ -7,6 +7,7 @@ Manager reads its config from a label of the node, and a node group gives all it
 cut differently are therefore different groups.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,11 @@ def node_groups(args: GpuNodesArgs) -> tuple[NodeGroup, ...]:
         NodeGroup(name=base if place == 1 else f"{base}-{place}", config_name=cut.config_name, nodes=cut.nodes)
         for place, cut in enumerate(args.cuts, start=1)
     )
+
+
+def is_group_of(run_id: str, name: str) -> bool:
+    """Whether a node group is one of this run's, by its name: no run's name makes another's begin with it."""
+    return re.fullmatch(rf"gpu-{re.escape(run_id)}-\d{{1,6}}(-\d{{1,6}})?", name) is not None
 
 
 def tags(args: GpuNodesArgs) -> dict[str, str]:

@@ -11,7 +11,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from infra import stacks
-from infra.gpu_nodes import Cut, GpuNodesArgs, node_groups, program, stack_name
+from infra.gpu_nodes import Cut, GpuNodesArgs, is_group_of, node_groups, program, stack_name
 from mig import labels
 from mig.errors import PipelineError, Refused
 from mig.ledger import Lease, Released
@@ -183,7 +183,7 @@ def scale(site: Site, group: str, nodes: int) -> None:
 
 def _groups(site: Site, run_id: str) -> list[str]:
     names = call(site, "eks", "list_nodegroups", clusterName=site.cluster)["nodegroups"]
-    return [name for name in names if name.startswith(f"gpu-{run_id}-")]
+    return [name for name in names if is_group_of(run_id, name)]
 
 
 def _templates(site: Site, run_id: str) -> list[str]:

@@ -191,16 +191,16 @@ def test_a_zone_without_a_subnet_is_refused_before_anything_is_written(world: Wo
 def test_a_teardown_goes_from_pods_to_stacks(world: World) -> None:
     """Pods end before their nodes go, nodes before their groups, and other runs are left alone."""
     world.namespaces, world.associations = ["mig-r-1"], ["a-1"]
-    world.groups, world.stacks = ["gpu-r-1-x", "gpu-r-10-x"], ["r-1-1", "r-10-1"]
+    world.groups, world.stacks = ["gpu-r-1-2", "gpu-r-10-1", "gpu-r-1-01234567-1"], ["r-1-1", "r-10-1"]
 
     release()
 
     assert [
         "delete mig-r-1",
         "delete a-1",
-        "scale gpu-r-1-x to 0",
+        "scale gpu-r-1-2 to 0",
         "destroy r-1-1",
-        "delete gpu-r-1-x",
+        "delete gpu-r-1-2",
     ] == world.done
 
 
@@ -212,28 +212,28 @@ def test_a_teardown_of_nothing_is_verified() -> None:
 
 def test_what_no_stack_knows_is_swept_by_name(world: World) -> None:
     """Groups and templates that an engine had only begun are deleted, and then nothing is left."""
-    world.groups, world.templates = ["gpu-r-1-x"], ["lt-r-1"]
+    world.groups, world.templates = ["gpu-r-1-2"], ["lt-r-1"]
 
     assert Released(verified=True, left=()) == release()
-    assert ["delete gpu-r-1-x", "delete lt-r-1"] == world.done[-2:]
+    assert ["delete gpu-r-1-2", "delete lt-r-1"] == world.done[-2:]
 
 
 def test_what_is_left_is_named(world: World) -> None:
     """A teardown that could not finish says what may still be billed."""
-    world.instances, world.groups = ["i-1"], ["gpu-r-1-x"]
+    world.instances, world.groups = ["i-1"], ["gpu-r-1-2"]
     world.troubles = {"delete_nodegroup": [refusing("AccessDenied")]}
 
-    assert Released(verified=False, left=("p4d.24xlarge i-1", "node group gpu-r-1-x")) == release()
+    assert Released(verified=False, left=("p4d.24xlarge i-1", "node group gpu-r-1-2")) == release()
 
 
 def test_a_busy_group_is_asked_again(world: World) -> None:
     """A group that is being changed takes the next change a little later."""
-    world.groups = ["gpu-r-1-x"]
+    world.groups = ["gpu-r-1-2"]
     world.troubles = {"update_nodegroup_config": [refusing("ResourceInUseException")] * 3}
 
     release()
 
-    assert "scale gpu-r-1-x to 0" == world.done[0]
+    assert "scale gpu-r-1-2 to 0" == world.done[0]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_a_busy_group_is_asked_again(world: World) -> None:
 )
 def test_trouble_on_the_way_does_not_stop_a_teardown(world: World, operation: str, trouble: Exception) -> None:
     """Whatever one step meets, the stacks are destroyed."""
-    world.groups, world.stacks, world.troubles = ["gpu-r-1-x"], ["r-1-1"], {operation: [trouble]}
+    world.groups, world.stacks, world.troubles = ["gpu-r-1-2"], ["r-1-1"], {operation: [trouble]}
 
     release()
 
@@ -256,9 +256,9 @@ def test_trouble_on_the_way_does_not_stop_a_teardown(world: World, operation: st
 
 def test_a_stack_that_resists_does_not_stop_the_sweep(world: World) -> None:
     """What the engine cannot destroy is deleted by name where it can be."""
-    world.groups, world.stacks = ["gpu-r-1-x"], ["r-1-1"]
+    world.groups, world.stacks = ["gpu-r-1-2"], ["r-1-1"]
     world.troubles = {"destroy": [Failed("teardown", "the engine has crashed")]}
 
     release()
 
-    assert "delete gpu-r-1-x" == world.done[-1]
+    assert "delete gpu-r-1-2" == world.done[-1]
