@@ -1,5 +1,5 @@
 """
-The shell: `mig plan`, `mig run`, `mig teardown`, `mig slices`, `mig world`, `mig doctor`.
+The shell: `mig plan`, `mig run`, `mig teardown`, `mig sweep`, `mig slices`, `mig world`, `mig doctor`.
 
 Answers go to standard output, everything else to standard error. Exit codes are those of the report: 0 succeeded,
 1 failed or cancelled, 2 refused, 3 no capacity, 4 something may still be billed.
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,6 +80,24 @@ def teardown(run_id: Annotated[str, typer.Argument(metavar="RUN")]) -> None:
         from flows.teardown import teardown as take_down
 
         code = _ended(take_down(run_id, return_state=True))
+    raise typer.Exit(code)
+
+
+@app.command()
+def sweep(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken down, and why.")] = False,
+) -> None:
+    """Take down what outlived its run, whoever started it."""
+    _prefect_for_a_shell()
+    with server():
+        from flows.sweep import sweep as take_down
+        from flows.tables import show
+
+        state = take_down(dry_run=dry_run, return_state=True)
+        answers = state.result(raise_on_failure=False)
+        if isinstance(answers, tuple):  # else it was refused, which its state says
+            show([asdict(answer) for answer in answers], title="runs")
+        code = _ended(state)
     raise typer.Exit(code)
 
 

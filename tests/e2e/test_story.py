@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import StateType
+from prefect.states import Crashed
 
 from flows.server import server
 from mig import labels
@@ -225,6 +228,52 @@ def test_ctrl_c_takes_everything_down(tmp_path: Path, monkeypatch: pytest.Monkey
     assert ("cancelled", True) == (report["status"], report["teardown"]["verified"])
     assert not Path(_site(tmp_path, record.name, monkeypatch).address).exists()
     assert [] == _members(process.pid)
+
+
+def test_what_outlived_a_killed_run_is_found_and_swept(world: str, tmp_path: Path) -> None:
+    """A run is killed at work: its slices are told with their holder, a dry run only says, a sweep leaves nothing."""
+    run_id = _killed_at_work(tmp_path)
+    _declare_crashed(run_id)
+
+    slices = json.loads(_said("slices", "--json"))
+    assert [{"holder": run_id, "profile": "1g.5gb", "holds": 1, "waits for": 0}] == slices["holders"]
+    assert [(56, 1, 55, 0)] == [(s["total"], s["allocated"], s["available"], s["pending"]) for s in slices["slices"]]
+    assert f"{run_id}  would be swept  its flow run is over: CRASHED" in _said("sweep", "--dry-run")
+    assert 2 == len(left_of(world, run_id))
+    assert f"{run_id}  swept  " in _said("sweep")
+    assert [] == left_of(world, run_id)
+
+
+def _killed_at_work(folder: Path) -> str:
+    """The name of a run that was killed when its pod ran, and could tell nobody."""
+    busy = [{"name": "small", "slice": "small", **TINY, "epochs": 1000}]
+    file = folder / "spec.yaml"
+    file.write_text(yaml.safe_dump(request(name="killed", workloads=busy)), encoding="utf-8")
+    with subprocess.Popen(
+        [MIG, "run", str(file)], cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        said = []
+        for line in process.stderr or ():
+            said.append(line)
+            if "1/1 pods running" in line:
+                os.killpg(process.pid, signal.SIGKILL)
+    assert -signal.SIGKILL == process.returncode, "".join(said)
+    return next((folder / "runs").iterdir()).name
+
+
+def _declare_crashed(run_id: str) -> None:
+    """Say that the flow run is dead, as whoever notices its silence does."""
+    with SyncPrefectClient(os.environ["PREFECT_API_URL"]) as client:
+        (dead,) = [each for each in client.read_flow_runs() if run_id.endswith(str(each.id)[:8])]
+        assert StateType.RUNNING == dead.state_type
+        client.set_flow_run_state(dead.id, Crashed(), force=True)
+
+
+def _said(*words: str) -> str:
+    """What `mig WORDS` answers, started from nowhere near the run."""
+    done = subprocess.run([MIG, *words], cwd="/", capture_output=True, text=True, check=False)
+    assert 0 == done.returncode, done.stdout + done.stderr
+    return done.stdout
 
 
 def _site(folder: Path, run_id: str, monkeypatch: pytest.MonkeyPatch) -> Site:

@@ -23,7 +23,7 @@ each = pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=DEPLOYMEN
 with_a_request = pytest.mark.parametrize("deployment", REQUESTS.values(), ids=REQUESTS)
 
 
-@pytest.mark.parametrize("name", ["rehearsal", "slices", "teardown"])
+@pytest.mark.parametrize("name", ["rehearsal", "slices", "teardown", "sweep"])
 def test_it_is_there(name: str) -> None:
     """What people are told to start can be started."""
     assert name in DEPLOYMENTS
