@@ -8,7 +8,7 @@ from prefect.states import Completed
 
 from flows.endings import broken
 from flows.telling import run_id
-from mig.errors import LeftBehind, Refused
+from mig.errors import LeftBehind, Permanent
 from mig.remnant import Answer, Keep, Remnant, Sweep, judge
 from tasks import flow_runs, traces
 from tasks.connect import Site, standing
@@ -24,8 +24,8 @@ def sweep(*, dry_run: bool = False) -> State[tuple[Answer, ...]]:
     """Judge every run of which something exists, and take down, one after the other, what outlived its own."""
     try:
         place = standing()
-    except Refused as refusal:
-        return broken(refusal)
+    except Permanent as error:
+        return broken(error)
     answers = tuple(_answered(place, run, dry_run=dry_run) for run in traces.runs(place))
     if left := tuple(f"{each.run}: {each.why}" for each in answers if each.done == "left behind"):
         return broken(LeftBehind(left), answers)

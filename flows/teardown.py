@@ -4,7 +4,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.endings import broken, taken_down
-from mig.errors import Refused
+from mig.errors import Permanent, Refused
 from mig.ledger import Released
 from tasks.connect import Site, standing
 from tasks.provision import release
@@ -17,8 +17,8 @@ def teardown(run_id: str) -> State[Released]:
     """End a run's Jobs, take its nodes down, destroy its stacks, and ask what still exists; as often as one likes."""
     try:
         place = _place(run_id)
-    except Refused as refusal:
-        return broken(refusal)
+    except Permanent as error:
+        return broken(error)
     return taken_down(release(place, run_id))
 
 

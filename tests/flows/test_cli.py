@@ -102,3 +102,13 @@ def test_a_file_that_is_not_there_is_refused(shell: Shell, capsys: pytest.Captur
     """The sentence names the file."""
     assert 2 == shell("plan", "/not/there.yaml")
     assert "refused: SPEC: /not/there.yaml cannot be read" in capsys.readouterr().err
+
+
+def test_slices_of_nowhere_are_refused(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sentence names the variable and what it holds."""
+    monkeypatch.delenv("MIG_WORLD", raising=False)
+
+    assert 2 == shell("slices")
+    assert capsys.readouterr().err.startswith("refused: MIG_WORLD: names no World; accepted: ")
