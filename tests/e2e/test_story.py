@@ -22,7 +22,8 @@ from prefect.states import Crashed
 
 from flows.server import server
 from mig import labels
-from tasks.connect import Site, attach, aws
+from tasks import kube
+from tasks.connect import Site, attach, aws, kubernetes
 from tasks.dataset import CACHE
 from tasks.publish import recorded
 from tasks.world import opened
@@ -201,6 +202,31 @@ def test_a_workload_that_fails_is_named_and_the_others_count(tmp_path: Path) -> 
     assert (1, "failed") == (code, report["status"]), said
     assert ["succeeded", "failed"] == [workload["status"] for workload in report["workloads"]]
     assert "wrong" in report["why"]
+
+
+def test_a_training_whose_pod_is_deleted_goes_on_in_the_next(world: str, tmp_path: Path) -> None:
+    """The Job makes another pod, which begins where the first one was told to stop, and the curve is whole."""
+    long = [{"name": "small", "slice": "small", **TINY, "epochs": 40, "checkpoint_minutes": 0}]
+    file = tmp_path / "spec.yaml"
+    file.write_text(yaml.safe_dump(request(name="moved", workloads=long)), encoding="utf-8")
+    with subprocess.Popen([MIG, "run", str(file)], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        said = []
+        for line in process.stderr or ():
+            said.append(line)
+            if "small[0] epoch epoch 1 " in line and not any("resumed" in each for each in said):
+                _delete_pods(attach(world), f"mig-{next((tmp_path / 'runs').iterdir()).name}")
+
+    assert 0 == process.returncode, "".join(said)
+    (report,) = (json.loads(each.read_text(encoding="utf-8")) for each in tmp_path.glob("runs/*/report.json"))
+    (workload,) = report["workloads"]
+    assert [line for line in said if "event resumed checkpoint s3://" in line], "".join(said)
+    assert list(range(1, 41)) == [epoch["epoch"] for epoch in workload["curve"]]
+
+
+def _delete_pods(site: Site, namespace: str) -> None:
+    client = kubernetes(site)
+    for pod in kube.items(client, f"/api/v1/namespaces/{namespace}/pods"):
+        kube.delete(client, f"/api/v1/namespaces/{namespace}/pods/{pod['metadata']['name']}")
 
 
 def test_ctrl_c_takes_everything_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
