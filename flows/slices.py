@@ -12,7 +12,7 @@ from tasks.connect import standing
 from tasks.publish import publish_census
 
 
-@flow
+@flow(flow_run_name="slices")
 def slices(*, by_node: bool = False) -> State[Census]:
     """Count the slices of the place that stands without any run, everybody's, and publish the tables."""
     try:
