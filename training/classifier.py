@@ -41,9 +41,9 @@ class Classifier:
             return self._scores(pixels).argmax(dim=1).cpu()
         except torch.OutOfMemoryError as error:
             number, size = len(pixels), self.published.image_size
-            where = f"the memory of {self._device.name}"
+            why = f"{number} images of {size} pixels do not fit into the memory of {self._device.name}"
             raise OrdersError(
-                f"MIG_MICRO_BATCH: {number} images of {size} pixels do not fit into {where}; try {number // 2}"
+                f"MIG_MICRO_BATCH: {why}; {f'try {number // 2}' if number > 1 else 'none will'}"
             ) from error
 
     def _scores(self, pixels: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from training.contract import DATA_FOLDER, HTTP_PORT, Orders, say
 from training.device import Device, find
 from training.images import Images, load
 from training.inbox import Inbox
+from training.lookout import Found, Lookout
 from training.published import Shelf
 from training.server import Server
 from training.sources import Clients, HeldOut, Source
@@ -33,15 +34,15 @@ from training.train import learn, new
 FOR_EARLY_MODELS = 0.5
 """Part of the service's seconds and requests that models before the last may use."""
 LOOK_SECONDS = 1.0
-"""Between two looks for a newer model; so long it may take until SIGTERM is heard."""
+"""Between two looks for a newer model."""
+IDLE_SECONDS = 0.25
+"""With nothing to do it looks up so often: for a request or a model, whether its time is over or it is told to end."""
 LINE_SECONDS = 5.0
 """Between two lines about the answers so far."""
 LAST_SECONDS = 30.0
 """Half of a pod's grace: so long at most a client may take over a request that it has begun when the service ends."""
 OWN_IMAGES = 10_000
 """Without `model_from` a service first fits its own model to so many images at most, once: it need not be good."""
-
-_LAST_LOOK_SECONDS = 0.05
 
 Move = Literal["answer", "wait", "end"]
 
@@ -66,22 +67,20 @@ def infer(orders: Orders, stop: Callable[[], bool]) -> bool:
         shelf = Shelf(Folder(orders.model_from or orders.folder))
         server = Server(orders, source, test, device)
         say("event", event="waiting", models=str(shelf))
-        finished = serve(server, shelf, stop)
+        lookout = Lookout(shelf, device.torch, every=LOOK_SECONDS)
+        finished = serve(server, lookout.newest, stop)
         finish(server, source)
     say("result", finished=finished, **server.figures())
     return finished
 
 
-def serve(server: Server, shelf: Shelf, stop: Callable[[], bool]) -> bool:
+def serve(server: Server, newest: Callable[[], Found | None], stop: Callable[[], bool]) -> bool:
     """Between two batches take what is newer; until the server has done its part, or is stopped."""
-    look = line = time.monotonic()
+    line = time.monotonic()
     while not stop():
-        now = time.monotonic()
-        if now >= look and not server.final and not server.readying:
-            if told := shelf.newer():
-                server.take(told, shelf.take(told, server.device.torch))
-            look = now + LOOK_SECONDS
-        if now >= line:
+        if not server.readying and (found := newest()):
+            server.take(*found)
+        if (now := time.monotonic()) >= line:
             say("step", **_progress(server.orders, server.tally))
             line = now + LINE_SECONDS
         move = next_move(server.orders, server.tally, final=server.final) if server.has_model else "wait"
@@ -89,9 +88,9 @@ def serve(server: Server, shelf: Shelf, stop: Callable[[], bool]) -> bool:
             return True
         server.ready()
         if move == "answer":
-            server.answer(patience=0 if server.readying else LOOK_SECONDS)
+            server.answer(patience=0 if server.readying else IDLE_SECONDS)
         elif not server.readying:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(IDLE_SECONDS)
     return False
 
 
@@ -100,7 +99,7 @@ def finish(server: Server, source: Source) -> None:
     source.close_door()
     end = time.monotonic() + LAST_SECONDS
     while not source.quiet() and time.monotonic() < end:
-        server.answer(patience=_LAST_LOOK_SECONDS)
+        server.answer(patience=IDLE_SECONDS / 10)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from training.device import find
 from training.evaluation import evaluate
 from training.images import Images, load
 from training.infer import next_move, serve
+from training.lookout import Found
 from training.models import build
 from training.published import Published, Shelf, publish
 from training.server import Server
@@ -29,6 +31,7 @@ TEST = 150
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(infer, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(infer, "IDLE_SECONDS", 0.001)
 
 
 def published(orders: Orders, *, epoch: int) -> tuple[Published, torch.nn.Module]:
@@ -38,11 +41,19 @@ def published(orders: Orders, *, epoch: int) -> tuple[Published, torch.nn.Module
     return publish(Folder(orders.folder), network, orders, accuracy=0.5, epoch=epoch), network
 
 
-def opened(orders: Orders) -> tuple[Server, Shelf]:
-    """A service, and the shelf that it serves from."""
+def opened(orders: Orders) -> tuple[Server, Callable[[], Found | None]]:
+    """A service, and how it finds newer models: at once, while the real one looks in a thread of its own."""
     device = find(orders)
     test = load(Path("data"), "test", device.torch)
-    return Server(orders, HeldOut(test, orders.requests), test, device), Shelf(Folder(orders.model_from))
+    return Server(orders, HeldOut(test, orders.requests), test, device), partial(
+        newest, Shelf(Folder(orders.model_from))
+    )
+
+
+def newest(shelf: Shelf) -> Found | None:
+    """What a lookout finds."""
+    told = shelf.newer()
+    return (told, shelf.take(told, torch.device("cpu"))) if told else None
 
 
 def calling(act: Callable[[], object], *, after: int) -> Callable[[], bool]:
@@ -114,9 +125,9 @@ def test_it_takes_the_newer_model_and_accounts_for_both(
     """Each model answered every test image once here, so its accuracy is exactly what a test of it finds."""
     orders, training = service(), told(epochs=2)
     models = [published(training, epoch=1)]
-    server, shelf = opened(orders)
+    server, look = opened(orders)
 
-    assert serve(server, shelf, calling(lambda: models.append(published(training, epoch=2)), after=9))
+    assert serve(server, look, calling(lambda: models.append(published(training, epoch=2)), after=9))
 
     test, device = load(Path("data"), "test", torch.device("cpu")), find(orders)
     accuracies = [evaluate(network, test, device, image_size=8).accuracy for _, network in models]
@@ -139,9 +150,9 @@ def test_it_takes_the_newer_model_and_accounts_for_both(
 @pytest.mark.usefixtures("pod")
 def test_it_waits_for_the_first_model(told: Callable[..., Orders], service: Callable[..., Orders]) -> None:
     """A service may start before its training has published anything."""
-    server, shelf = opened(service())
+    server, look = opened(service())
 
-    assert serve(server, shelf, calling(lambda: published(told(epochs=1), epoch=1), after=3))
+    assert serve(server, look, calling(lambda: published(told(epochs=1), epoch=1), after=3))
     assert [1] == [model["epoch"] for model in server.figures()["models"]]  # type: ignore[attr-defined]
 
 
@@ -149,10 +160,10 @@ def test_it_waits_for_the_first_model(told: Callable[..., Orders], service: Call
 def test_stopped_while_waiting_it_has_its_figures(told: Callable[..., Orders], service: Callable[..., Orders]) -> None:
     """Half served by an early model, the final one never came: not finished, but counted."""
     published(told(epochs=2), epoch=1)
-    server, shelf = opened(service())
+    server, look = opened(service())
     questions = iter(range(50))
 
-    assert not serve(server, shelf, lambda: next(questions, None) is None)
+    assert not serve(server, look, lambda: next(questions, None) is None)
     assert TEST == server.figures()["images"]
 
 
@@ -160,9 +171,9 @@ def test_stopped_while_waiting_it_has_its_figures(told: Callable[..., Orders], s
 def test_it_answers_no_more_than_it_was_asked(told: Callable[..., Orders], service: Callable[..., Orders]) -> None:
     """The last batch is as small as it must be."""
     published(told(epochs=1), epoch=1)
-    server, shelf = opened(service(requests=100))
+    server, look = opened(service(requests=100))
 
-    assert serve(server, shelf, lambda: False)
+    assert serve(server, look, lambda: False)
     assert 100 == server.figures()["images"]
 
 
@@ -170,9 +181,9 @@ def test_it_answers_no_more_than_it_was_asked(told: Callable[..., Orders], servi
 def test_it_serves_for_its_seconds(told: Callable[..., Orders], service: Callable[..., Orders]) -> None:
     """Round and round through the test images, and its figures agree with each other."""
     published(told(epochs=1), epoch=1)
-    server, shelf = opened(service(requests=0, seconds=0.1))
+    server, look = opened(service(requests=0, seconds=0.1))
 
-    assert serve(server, shelf, lambda: False)
+    assert serve(server, look, lambda: False)
     figures: dict[str, Any] = server.figures()
     assert 0.1 <= figures["seconds"] < 0.3
     assert pytest.approx(figures["images"]) == figures["images_per_second"] * figures["seconds"]
@@ -256,7 +267,8 @@ def test_clients_are_answered_while_a_newer_model_is_made_ready(
     def publish_another() -> None:
         models.append(published(training, epoch=2)[0].sha256)
 
-    assert serve(server, Shelf(Folder(orders.model_from)), calling(publish_another, after=12))
+    shelf = Shelf(Folder(orders.model_from))
+    assert serve(server, partial(newest, shelf), calling(publish_another, after=12))
     infer.finish(server, crowd)
 
     changed = crowd.heard.index(models[1])
