@@ -54,6 +54,8 @@ DRA = "/apis/resource.k8s.io/v1"
 SLICES = f"{DRA}/resourceslices"
 OF_A_SERVICE = (("/api/v1", "services/web"), ("/api/v1", "pods"), ("/apis/batch/v1", "jobs/web"))
 PICTURES = 20
+TORCH_SECONDS = 120.0
+"""What two pods may take to import it on a busy machine."""
 SECONDS = 30.0
 """Far more than anything here takes: a busy machine is not a failure."""
 
@@ -174,9 +176,9 @@ class Stage:
         return self.stacks.setdefault(instance.name, Stack(reboot))
 
 
-def until(happened: Callable[[], object]) -> None:
+def until(happened: Callable[[], object], *, seconds: float = SECONDS) -> None:
     """Wait for it."""
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.05)
@@ -408,7 +410,7 @@ def test_service(stage: Stage, models: str) -> None:
 
     until(lambda: ADDRESS in stage.api.get(service)["metadata"].get("annotations", {}))
     address = stage.api.get(service)["metadata"]["annotations"][ADDRESS]
-    until(lambda: [_conditions(pod).get("Ready") for pod in stage.items(pods)] == ["True"] * 2)
+    until(lambda: [_conditions(pod).get("Ready") for pod in stage.items(pods)] == ["True"] * 2, seconds=TORCH_SECONDS)
     answers = [_called(f"http://{address}/predict") for _ in range(4)]
     until(lambda: stage.api.get(job)["status"].get("succeeded") == 2)
 
