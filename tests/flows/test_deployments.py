@@ -1,86 +1,213 @@
-"""Every deployment in prefect.yaml can be deployed as it stands: much of what is wrong Prefect would not notice."""
+"""Every deployment in prefect.yaml can be deployed as it stands, and what Prefect would let through is refused."""
 
-import re
+from collections.abc import Callable
+from copy import deepcopy
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import yaml
-from prefect import Flow
-from prefect.cli.deploy._models import PrefectYamlModel
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import ObjectNotFound
 
-from mig.plan import draw
-from mig.spec import check, read
+from flows.deployments import check, prepare, read_file
+from mig.errors import Refused
+from mig.spec import read
 
 ROOT = Path(__file__).parents[2]
-FILE = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
-DEPLOYMENTS = {deployment["name"]: deployment for deployment in FILE["deployments"]}
+FILE = ROOT / "prefect.yaml"
+VARIABLE = "{{ prefect.variables.mig_work_pool }}"
 
-REQUESTS = {name: deployment for name, deployment in DEPLOYMENTS.items() if "spec" in deployment["parameters"]}
-
-each = pytest.mark.parametrize("deployment", DEPLOYMENTS.values(), ids=DEPLOYMENTS)
-with_a_request = pytest.mark.parametrize("deployment", REQUESTS.values(), ids=REQUESTS)
+Change = Callable[[dict[str, Any]], object]
 
 
 @pytest.mark.parametrize("name", ["rehearsal", "slices", "teardown", "sweep"])
-def test_it_is_there(name: str) -> None:
-    """What people are told to start can be started."""
-    assert name in DEPLOYMENTS
+def test_what_people_are_told_to_start_can_be_started(name: str) -> None:
+    """Keys, entrypoints, pools, parameters and requests of the repository's own file hold, and it is there."""
+    assert name in [entry["name"] for entry in read_file(FILE)]
 
 
-def test_no_key_is_unknown() -> None:
-    """A misspelt key is refused here: Prefect would take it in silence."""
-    PrefectYamlModel.model_validate(FILE, extra="forbid")
-
-
-@each
-def test_an_entrypoint_is_a_dotted_name_of_a_flow(deployment: dict[str, Any]) -> None:
-    """The path form would put flows/ first on sys.path, and hide packages of ours."""
-    assert re.fullmatch(r"flows\.\w+\.\w+", deployment["entrypoint"])
-    module, _, name = deployment["entrypoint"].rpartition(".")
-
-    assert isinstance(getattr(import_module(module), name), Flow)
-
-
-@each
-def test_nothing_is_pulled(deployment: dict[str, Any]) -> None:
-    """The project is installed where runs start; a step left to Prefect would name the folder of whoever deployed."""
-    assert [] == deployment["pull"]
-
-
-@each
-def test_a_work_pool_is_named(deployment: dict[str, Any]) -> None:
-    """Who starts a worker knows of which pool."""
-    assert deployment["work_pool"]["name"]
-
-
-@each
-def test_parameters_are_the_flows_own(deployment: dict[str, Any]) -> None:
-    """A parameter that the flow does not have would crash every run; one left out is what the form asks for."""
-    module, _, name = deployment["entrypoint"].rpartition(".")
-    schema = getattr(import_module(module), name).parameters
-
-    assert set(schema.properties) - set(schema.required) <= set(deployment["parameters"]) <= set(schema.properties)
-
-
-@each
-def test_a_schedule_is_off_until_somebody_switches_it_on(deployment: dict[str, Any]) -> None:
+def test_a_schedule_is_off_until_somebody_switches_it_on() -> None:
     """What `prefect deploy --all` brings starts nothing by itself; each schedule says its time zone."""
-    assert all((s["active"], s["timezone"]) == (False, "UTC") for s in deployment.get("schedules", ()))
+    schedules = [schedule for entry in read_file(FILE) for schedule in entry.get("schedules", ())]
+
+    assert {(False, "UTC")} == {(schedule["active"], schedule["timezone"]) for schedule in schedules}
 
 
-@with_a_request
-def test_its_request_can_be_carried_out(deployment: dict[str, Any]) -> None:
-    """The request is read, checked and planned without a refusal, within its budget."""
-    spec = read(deployment["parameters"]["spec"])
-    check(spec)
+def test_what_a_run_takes_unasked_is_written_down() -> None:
+    """Prefect's pages show what was passed: a deployment names every parameter that has a default."""
+    for entry in read_file(FILE):
+        module, _, name = entry["entrypoint"].rpartition(".")
+        schema = getattr(import_module(module), name).parameters
 
-    assert draw(spec, "planned").nodes
+        assert set(schema.properties) - set(schema.required) <= set(entry["parameters"])
 
 
 def test_the_rehearsal_is_the_main_request() -> None:
     """What prefect.yaml asks for is what deployments/specs/rehearsal.yaml asks for, field by field."""
     main = yaml.safe_load((ROOT / "deployments/specs/rehearsal.yaml").read_text(encoding="utf-8"))
+    (entry,) = [entry for entry in read_file(FILE) if entry["name"] == "rehearsal"]
 
-    assert read(main) == read(DEPLOYMENTS["rehearsal"]["parameters"]["spec"])
+    assert read(main) == read(entry["parameters"]["spec"])
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        pytest.param(
+            lambda entry: entry.update(paramters={}),
+            "deployments[0].paramters: unknown key; accepted: parameters",
+            id="a misspelt key",
+        ),
+        pytest.param(
+            lambda entry: entry["work_pool"].update(nme="x"),
+            "deployments[0].work_pool.nme: unknown key; accepted: name",
+            id="a misspelt key of the pool",
+        ),
+        pytest.param(
+            lambda entry: entry.pop("work_pool"),
+            "rehearsal: names no work pool; accepted: work_pool.name",
+            id="no pool",
+        ),
+        pytest.param(lambda entry: entry.pop("pull"), "rehearsal: pulls code", id="a pull step left to Prefect"),
+        pytest.param(
+            lambda entry: entry.update(entrypoint="flows/pipeline.py:pipeline"),
+            "rehearsal: entrypoint flows/pipeline.py:pipeline is no dotted name; accepted: flows.FILE.FLOW",
+            id="the path form",
+        ),
+        pytest.param(
+            lambda entry: entry.update(entrypoint="flows.nowhere.flow"),
+            "rehearsal: entrypoint flows.nowhere.flow: No module named 'flows.nowhere'",
+            id="a module that is not there",
+        ),
+        pytest.param(
+            lambda entry: entry.update(entrypoint="flows.pipeline.draw"),
+            "rehearsal: entrypoint flows.pipeline.draw is no flow",
+            id="a function that is no flow",
+        ),
+        pytest.param(
+            lambda entry: entry["parameters"].update(spce={}),
+            "rehearsal: parameters.spce: pipeline has no such parameter; accepted: spec",
+            id="an unknown parameter",
+        ),
+        pytest.param(
+            lambda entry: entry["parameters"].update(spec=3),
+            "rehearsal: parameters: ",
+            id="a parameter of a wrong type",
+        ),
+        pytest.param(
+            lambda entry: entry["parameters"]["spec"]["workloads"][0].update(slice="9g"),
+            "rehearsal: parameters.spec.workloads[0].slice: ",
+            id="a slice that no GPU has",
+        ),
+        pytest.param(
+            lambda entry: entry["parameters"]["spec"].update(max_usd=1),
+            "rehearsal: parameters.spec.max_usd: ",
+            id="too small a budget",
+        ),
+        pytest.param(
+            lambda entry: (entry.pop("parameters"), entry.update(schedules=[{"cron": "0 3 * * *"}])),
+            "rehearsal: is scheduled without spec; accepted: a value in parameters",
+            id="a schedule that would ask nobody",
+        ),
+    ],
+)
+def test_what_no_run_would_survive_is_refused(change: Change, expected: str) -> None:
+    """What Prefect would take in silence is one sentence that names the deployment, the place and what is accepted."""
+    mapping = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    entry = deepcopy(mapping["deployments"][0])
+    change(entry)
+
+    with pytest.raises(Refused) as refused:
+        check({**mapping, "deployments": [entry]})
+
+    assert str(refused.value).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("a: [", "cannot be read", id="no YAML"),
+        pytest.param("- a", "holds no mapping", id="a list"),
+        pytest.param("name: x", "deployments: there are none", id="no deployments"),
+    ],
+)
+def test_a_file_that_is_no_prefect_yaml_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    """The sentence says what is wrong with the file."""
+    file = tmp_path / "prefect.yaml"
+    file.write_text(text, encoding="utf-8")
+
+    with pytest.raises(Refused, match=expected):
+        read_file(file)
+
+
+def named(*pools: str) -> list[dict[str, Any]]:
+    """Deployments of which only the work pool matters."""
+    return [{"work_pool": {"name": pool}} for pool in pools]
+
+
+FILES = named(VARIABLE, VARIABLE)
+
+
+class Server:
+    """Prefect's variables and work pools, by name; pools by their type."""
+
+    def __init__(self, variables: dict[str, str], pools: dict[str, str]) -> None:
+        self.variables, self.pools = variables, pools
+
+    def read_variable_by_name(self, name: str) -> Any:
+        """None: it has no value."""
+        return SimpleNamespace(value=self.variables[name]) if name in self.variables else None
+
+    def create_variable(self, variable: Any) -> Any:
+        """Give it its first value."""
+        assert variable.name not in self.variables
+        self.variables[variable.name] = variable.value
+        return variable
+
+    def read_work_pool(self, name: str) -> Any:
+        """As Prefect does where there is none."""
+        if name not in self.pools:
+            raise ObjectNotFound(Exception(name))
+        return SimpleNamespace(type=self.pools[name])
+
+    def create_work_pool(self, pool: Any) -> None:
+        """A second one of that name is an error."""
+        assert pool.name not in self.pools
+        assert pool.base_job_template["variables"]
+        self.pools[pool.name] = pool.type
+
+
+def test_an_empty_server_gets_variable_and_pool_once() -> None:
+    """What is missing is made, and a second time finds it."""
+    server = Server({}, {})
+
+    first, second = (prepare(cast("SyncPrefectClient", server), FILES) for _ in range(2))
+
+    assert ("local", "local") == (first, second)
+    assert ({"mig_work_pool": "local"}, {"local": "process"}) == (server.variables, server.pools)
+
+
+def test_a_variable_that_has_a_value_keeps_it() -> None:
+    """Who named another pool gets that one."""
+    server = Server({"mig_work_pool": "mine"}, {"mine": "process"})
+
+    assert "mine" == prepare(cast("SyncPrefectClient", server), FILES)
+
+
+def test_a_pool_of_another_type_is_refused() -> None:
+    """A process worker could not take its runs."""
+    server = Server({}, {"local": "kubernetes"})
+
+    with pytest.raises(Refused, match="local is of type kubernetes; accepted: a pool of type process"):
+        prepare(cast("SyncPrefectClient", server), named("local"))
+
+
+def test_two_pools_are_refused() -> None:
+    """One worker serves one pool: runs of the other would wait for ever."""
+    server = Server({"mig_work_pool": "mine"}, {})
+
+    with pytest.raises(Refused, match="the deployments name local, mine; accepted: one work pool for all"):
+        prepare(cast("SyncPrefectClient", server), [*FILES, *named("local")])

@@ -1,0 +1,177 @@
+"""
+The deployments of prefect.yaml: held to what Prefect lets through, and deployed with what they need.
+
+Prefect takes a misspelt key and an unknown parameter in silence, and leaves it to the run to find a request that cannot
+be carried out. `check` refuses them, without a server.
+"""
+
+import difflib
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+from prefect import Flow
+from prefect.cli.deploy._models import DeploymentConfig, PrefectYamlModel, WorkPoolConfig
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import VariableCreate, WorkPoolCreate
+from prefect.exceptions import ObjectNotFound
+from prefect.utilities.schema_tools import ValidationError as SchemaError
+from prefect.utilities.schema_tools import validate
+from pydantic import ValidationError
+
+from mig.errors import Failed, Refused
+from mig.plan import draw
+from mig.refusal import path
+from mig.spec import RunSpec, read
+from mig.spec import check as check_spec
+
+Entry = Mapping[str, Any]
+
+POOL = "local"
+"""The work pool where nothing else is said: the value that its variable is given when it has none."""
+
+_VARIABLE = re.compile(r"\{\{\s*prefect\.variables\.(\w+)\s*\}\}")
+_DOTTED = re.compile(r"flows\.\w+\.\w+")
+
+
+def read_file(file: Path) -> tuple[Entry, ...]:
+    """The deployments that a file declares, checked. Raises Refused for the first thing that is wrong."""
+    try:
+        mapping = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        first = str(error).replace("\n", " ")
+        raise Refused("FILE", f"{file} cannot be read: {first}", accepted="a prefect.yaml") from error
+    if not isinstance(mapping, dict):
+        raise Refused("FILE", f"{file} holds no mapping", accepted="a prefect.yaml")
+    return check(mapping)
+
+
+def check(mapping: Entry) -> tuple[Entry, ...]:
+    """The deployments of a prefect.yaml. Raises Refused for what Prefect would let through, and no run survive."""
+    try:
+        PrefectYamlModel.model_validate(mapping, extra="forbid")
+    except ValidationError as error:
+        raise _misspelt(error) from error
+    entries: tuple[Entry, ...] = tuple(mapping.get("deployments", ()))
+    if not entries:
+        raise Refused("deployments", "there are none", accepted="at least one")
+    for number, entry in enumerate(entries):
+        _check_entry(str(entry.get("name") or f"deployments[{number}]"), entry)
+    return entries
+
+
+def prepare(prefect: SyncPrefectClient, entries: Iterable[Entry]) -> str:
+    """Make what the deployments need and the server lacks: the variable of their work pool, the pool. Its name."""
+    named = {str(entry["work_pool"]["name"]) for entry in entries}
+    pool, *others = sorted({_resolved(prefect, name) for name in named})
+    if others:
+        pools = ", ".join([pool, *others])
+        raise Refused("work_pool.name", f"the deployments name {pools}", accepted="one work pool for all")
+    try:
+        found = prefect.read_work_pool(pool)
+    except ObjectNotFound:
+        from prefect.workers.process import ProcessWorker
+
+        template = ProcessWorker.get_default_base_job_template()
+        prefect.create_work_pool(WorkPoolCreate(name=pool, type="process", base_job_template=template))
+        return pool
+    if found.type != "process":
+        raise Refused("work_pool.name", f"{pool} is of type {found.type}", accepted="a pool of type process")
+    return pool
+
+
+def deploy(file: Path) -> None:
+    """Everything a file declares, as `prefect deploy --all` does it. Raises Failed with its own last word."""
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", file.name]
+    done = subprocess.run(
+        command, cwd=file.resolve().parent, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        said = (done.stderr.strip() or done.stdout.strip() or "no answer").splitlines()
+        raise Failed("deploy", said[-1].strip(" │"))
+
+
+def _misspelt(error: ValidationError) -> Refused:
+    first = error.errors(include_url=False)[0]
+    where = path(first["loc"])
+    if first["type"] != "extra_forbidden":
+        return Refused(where, first["msg"], accepted="what Prefect's prefect.yaml has there")
+    known = [*PrefectYamlModel.model_fields, *DeploymentConfig.model_fields, *WorkPoolConfig.model_fields]
+    likely = difflib.get_close_matches(str(first["loc"][-1]), known)
+    return Refused(where, "unknown key", accepted=", ".join(likely) or "a key that Prefect knows")
+
+
+def _check_entry(name: str, entry: Entry) -> None:
+    if not (entry.get("work_pool") or {}).get("name"):
+        raise Refused(name, "names no work pool", accepted="work_pool.name")
+    if entry.get("pull") != []:
+        raise Refused(name, "pulls code, which would name the deployer's folder", accepted="pull: []")
+    flow = _flow(name, str(entry.get("entrypoint")))
+    given = entry.get("parameters") or {}
+    _check_parameters(name, flow, given)
+    _check_scheduled(name, flow, entry)
+    for parameter, kind in get_type_hints(flow.fn).items():
+        if kind is RunSpec and parameter in given:
+            _check_request(f"{name}: parameters.{parameter}", given[parameter])
+
+
+def _flow(name: str, entrypoint: str) -> "Flow[..., Any]":
+    """The flow of an entrypoint; the path form would put flows/ first on sys.path and hide packages of ours."""
+    if not _DOTTED.fullmatch(entrypoint):
+        raise Refused(name, f"entrypoint {entrypoint} is no dotted name", accepted="flows.FILE.FLOW")
+    module, _, called = entrypoint.rpartition(".")
+    try:
+        found = getattr(import_module(module), called, None)
+    except ModuleNotFoundError as error:
+        raise Refused(name, f"entrypoint {entrypoint}: {error}", accepted="flows.FILE.FLOW") from error
+    if not isinstance(found, Flow):
+        raise Refused(name, f"entrypoint {entrypoint} is no flow", accepted="flows.FILE.FLOW")
+    return found
+
+
+def _check_parameters(name: str, flow: "Flow[..., Any]", given: Entry) -> None:
+    known = list(flow.parameters.properties)
+    for parameter in given:
+        if parameter not in known:
+            accepted = ", ".join(known) or "none"
+            raise Refused(name, f"parameters.{parameter}: {flow.name} has no such parameter", accepted=accepted)
+    schema: Any = flow.parameters.model_dump_for_openapi()
+    try:
+        validate(dict(given), schema, raise_on_error=True, ignore_required=True)
+    except SchemaError as error:
+        raise Refused(name, f"parameters: {str(error).splitlines()[0]}") from error
+
+
+def _check_scheduled(name: str, flow: "Flow[..., Any]", entry: Entry) -> None:
+    """A run that a clock starts has nobody to fill in what is missing."""
+    for schedule in entry.get("schedules") or ():
+        given = {**(entry.get("parameters") or {}), **(schedule.get("parameters") or {})}
+        _check_parameters(name, flow, given)
+        missing = sorted(set(flow.parameters.required) - set(given))
+        if missing:
+            raise Refused(name, f"is scheduled without {', '.join(missing)}", accepted="a value in parameters")
+
+
+def _check_request(where: str, mapping: Entry) -> None:
+    try:
+        spec = read(mapping)
+        check_spec(spec)
+        draw(spec, "planned")
+    except Refused as error:
+        raise Refused("", f"{where}.{error}") from error
+
+
+def _resolved(prefect: SyncPrefectClient, named: str) -> str:
+    """The name of the pool; its variable is given a value when it has none."""
+    variable = _VARIABLE.fullmatch(named)
+    if variable is None:
+        return named
+    found = prefect.read_variable_by_name(variable[1])
+    if found is None:
+        found = prefect.create_variable(VariableCreate(name=variable[1], value=POOL))
+    return str(found.value)
