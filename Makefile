@@ -20,6 +20,9 @@ setup: .venv/ready  ## the environment, the real binaries, the data set (first t
 run: setup  ## rehearse the main job on this machine and end with its report
 	$(BIN)/mig run deployments/specs/rehearsal.yaml
 
+serve: setup  ## Prefect's pages, a World, the deployments and a worker, until Ctrl-C
+	$(BIN)/mig serve
+
 test: setup check  ## every check and every test, two files at a time: real processes mostly wait for one another
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -41,4 +44,4 @@ lock:  ## resolve the dependencies anew; what pods and the image install is the 
 	echo boto3 waitress | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file training/requirements.txt
 	echo torch torchvision | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file requirements/torch.txt
 
-.PHONY: help setup run test check bench lock
+.PHONY: help setup run serve test check bench lock

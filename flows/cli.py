@@ -1,5 +1,5 @@
 """
-The shell: `mig plan`, `mig run`, `mig teardown`, `mig sweep`, `mig slices`, `mig world`, `mig doctor`.
+The shell: `mig plan`, `run`, `serve`, `deploy`, `teardown`, `sweep`, `slices`, `world`, `doctor`.
 
 Answers go to standard output, everything else to standard error. Exit codes are those of the report: 0 succeeded,
 1 failed or cancelled, 2 refused, 3 no capacity, 4 something may still be billed.
@@ -9,9 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,14 +17,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
-from flows.server import server
+from flows.interrupts import Ending
+from flows.server import at_home, server
+from flows.surroundings import surroundings
 from mig import census
 from mig.errors import Failed, Refused
 from mig.layout import mig_parted
 from mig.plan import Plan, draw, summary
 from mig.report import RunReport, exit_code
 from mig.spec import RunSpec, check, read, with_settings
-from tasks import world
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -37,6 +36,7 @@ app.add_typer(stage, name="world")
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="The request, a YAML file.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="Change one field of the request.")]
+PrefectFile = Annotated[Path, typer.Argument(metavar="FILE", help="The deployments.")]
 WorldFile = Annotated[Path, typer.Argument(metavar="FILE", envvar="MIG_WORLD", help="The World's private file.")]
 
 
@@ -67,9 +67,43 @@ def run(
     spec = _spec(spec_file, settings)
     _check_before_prefect(draw(spec, "planned"), spec)
     _prefect_for_a_shell()
-    with _surroundings(spec, keep=keep):
+    with surroundings(spec.rehearsal.time_scale, _say, keep=keep):
         code = _carried_out(spec)
     raise typer.Exit(code)
+
+
+@app.command()
+def serve(
+    file: PrefectFile = Path("prefect.yaml"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of a server of our own; 0: a free one.")] = 4200,
+    time_scale: Annotated[float, typer.Option(min=1, max=600, help="Of the World.")] = 60,
+    check: Annotated[bool, typer.Option("--check", help="Carry out one tiny rehearsal, and end.")] = False,
+) -> None:
+    """Bring up Prefect, a World, the deployments and a worker, until Ctrl-C; the last line is where to click."""
+    if not file.is_file():  # said before anything starts
+        raise Refused("FILE", f"{file} cannot be read: it is not there", accepted="a prefect.yaml")
+    _quiet_prefect()
+    home, ending = _home(), Ending(_say)
+    code = int(check)
+    with suppress(KeyboardInterrupt), ending.heard(), _everything(file, home, port, time_scale) as api:
+        from flows.serve import hold, rehearse, served
+
+        with served(api, file, home / "worker.log", ending=ending, tell=_say) as what:
+            if check:
+                code = rehearse(what, file, time_scale, _say)
+            else:
+                print(what.address, flush=True)
+                hold(what)
+    raise typer.Exit(code)
+
+
+@app.command()
+def deploy(file: PrefectFile = Path("prefect.yaml")) -> None:
+    """Deploy everything to the Prefect server that is configured, and make the work pool; as often as one likes."""
+    _quiet_prefect()
+    from flows.serve import deployed
+
+    print(f"deployed: {deployed(file)}")
 
 
 @app.command()
@@ -190,18 +224,6 @@ def _ended(state: "State[Any]") -> int:
     return {"Refused": 2, "LeftBehind": 4}.get(str(state.name), 0 if state.is_completed() else 1)
 
 
-@contextmanager
-def _surroundings(spec: RunSpec, *, keep: bool) -> Iterator[None]:
-    """A World and a Prefect server, unless they are given; both start at once, and neither waits for the other."""
-    with ExitStack() as around, ThreadPoolExecutor() as beside:
-        starting = beside.submit(around.enter_context, server())
-        if not world.given():
-            os.environ[world.GIVEN] = around.enter_context(world.opened(spec.rehearsal.time_scale, _say, keep=keep))
-            around.callback(os.environ.pop, world.GIVEN)
-        starting.result()
-        yield
-
-
 def _spec(file: Path, settings: list[str] | None) -> RunSpec:
     spec = read(with_settings(_mapping(file), settings or []))
     check(spec)
@@ -232,10 +254,29 @@ def _check_before_prefect(drawn: Plan, spec: RunSpec) -> None:
 
 def _prefect_for_a_shell() -> None:
     """Settings for a run without a server: room for a slow start, our own lines, nothing sent anywhere."""
-    here = Path(__file__).parent
+    _quiet_prefect()
     os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    os.environ.setdefault("PREFECT_LOGGING_SETTINGS_PATH", str(Path(__file__).parent / "logging.yml"))
+
+
+def _quiet_prefect() -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("PREFECT_LOGGING_SETTINGS_PATH", str(here / "logging.yml"))
+
+
+def _home() -> Path:
+    """Where the server of `mig serve` keeps what it knows, from one start to the next."""
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "mig-pipeline/prefect"
+
+
+def _everything(file: Path, home: Path, port: int, time_scale: float) -> AbstractContextManager[str]:
+    """Server and World; the deployments are looked at beside, because that takes an import of seconds."""
+
+    def look() -> None:
+        from flows.deployments import read_file
+
+        read_file(file)
+
+    return surroundings(time_scale, _say, own=at_home(home, port), meanwhile=look)
 
 
 def _say(line: str) -> None:

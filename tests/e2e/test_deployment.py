@@ -1,92 +1,108 @@
-"""The deployment: from prefect.yaml to a real Prefect server, and from there through a process worker to its report."""
+"""`mig serve`: a person starts a deployment, watches it and presses Ctrl-C; real server, worker, World and training."""
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import Artifact, FlowRun
-
-from flows.server import server
-from tasks.world import opened
+from prefect.client.schemas.responses import DeploymentResponse
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
-PREFECT = str(Path(sys.executable).parent / "prefect")
+BIN = Path(sys.executable).parent
 TINY = {"kind": "train", "model": "mlp", "epochs": 1, "train_images": 2000}
+WHERE = {"capacity": {"markets": ["on-demand"], "zones": ["us-east-1a"]}}
 REQUEST = {
     "name": "deployed",
     "workloads": [{"name": "first", "slice": "small", **TINY}, {"name": "second", "slice": "medium", **TINY}],
-    "capacity": {"markets": ["on-demand"], "zones": ["us-east-1a"]},
+    **WHERE,
 }
+ENDLESS = {"name": "endless", "workloads": [{"name": "third", "slice": "small", **TINY, "epochs": 10_000}], **WHERE}
+
+START_SECONDS = 180
+"""For server, World, work pool, deployments and worker: about thirty on two free cores."""
+
 RUN_SECONDS = 400
 """For one tiny run: about forty on two free cores."""
 
-END_SECONDS = 60
-"""For a worker, and for the last process of many, to end."""
+END_SECONDS = 120
+"""For a run's teardown, and for the last process of many to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsed:
-    """What is known of one run of the deployment when everything has ended."""
+    """What is known of two runs of the deployment when everything has ended."""
 
-    stored: dict[str, object]
-    """The deployment's parameters, as the server has them."""
+    deployed: tuple[DeploymentResponse, ...]
+    """Every deployment, as `mig serve` made it."""
+    again: tuple[DeploymentResponse, ...]
+    """The same after plain `prefect deploy --all`."""
     run: FlowRun
     artifacts: tuple[Artifact, ...]
     tasks: tuple[str, ...]
     lines: tuple[str, ...]
-    worker_code: int
-    worker_said: str
+    history: dict[str, str]
+    """States by the names of the runs, as the server's home has them after the end."""
+    code: int
+    said: str
     alive: tuple[str, ...]
     """Commands of processes that still know the folder in which all this took place."""
 
 
 @pytest.fixture(scope="module")
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Rehearsed:
-    """One run of the deployment with a tiny request; the user's own data and Prefect are left alone."""
+    """One run to its end and one that is still going at Ctrl-C; the user's own data and Prefect are left alone."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(home))
-        patch.setenv("PREFECT_HOME", str(home / "prefect"))
-        patch.delenv("PREFECT_API_URL", raising=False)
-        with surroundings() as world, SyncPrefectClient(os.environ["PREFECT_API_URL"]) as client:
-            client.create_work_pool(WorkPoolCreate(name="local", type="process"))
-            with worker(home / "worker.log", world) as working:
-                deploy()
-                deployment = client.read_deployment_by_name("pipeline/rehearsal")
-                made = client.create_flow_run_from_deployment(deployment.id, parameters={"spec": REQUEST})
-                until(lambda: ended(client, made), RUN_SECONDS, "the run's end")
-            run, artifacts = client.read_flow_run(made.id), client.read_artifacts()
-            tasks, logs = client.read_task_runs(), client.read_logs()
-        until(lambda: not alive(home), END_SECONDS, "the end of every process")
-        return Rehearsed(
-            stored=deployment.parameters,
-            run=run,
-            artifacts=tuple(artifacts),
-            tasks=tuple(task.name for task in tasks),
-            lines=tuple(log.message for log in logs),
-            worker_code=working.returncode,
-            worker_said=(home / "worker.log").read_text(encoding="utf-8"),
-            alive=alive(home),
-        )
+        patch.setenv("PREFECT_HOME", str(home / "nobodys"))
+        for given in ("PREFECT_API_URL", "MIG_WORLD"):
+            patch.delenv(given, raising=False)
+        with serving(home) as (address, process), SyncPrefectClient(f"{address}/api") as client:
+            deployed = client.read_deployments()
+            rehearsal = client.read_deployment_by_name("pipeline/rehearsal")
+            run, _ = (
+                client.create_flow_run_from_deployment(rehearsal.id, parameters={"spec": spec})
+                for spec in (REQUEST, ENDLESS)
+            )
+            deploy(f"{address}/api")
+            again = client.read_deployments()
+            until(lambda: ended(client, run), RUN_SECONDS, "the run's end")
+            until(lambda: "train third on small" in tasks(client), RUN_SECONDS, "the other run's training")
+            run, artifacts, lines = client.read_flow_run(run.id), client.read_artifacts(), client.read_logs()
+            named = tasks(client)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            process.wait(END_SECONDS)
+    until(lambda: not alive(home), END_SECONDS, "the end of every process")
+    return Rehearsed(
+        deployed=tuple(deployed),
+        again=tuple(again),
+        run=run,
+        artifacts=tuple(artifacts),
+        tasks=named,
+        lines=tuple(log.message for log in lines),
+        history=history(home),
+        code=process.returncode,
+        said=said(home),
+        alive=alive(home),
+    )
 
 
 def test_the_deployment_runs_to_its_end(rehearsed: Rehearsed) -> None:
     """A worker, which starts runs in a folder of its own, carries the request out."""
     assert rehearsed.run.state is not None
-    assert "Completed" == rehearsed.run.state.name, rehearsed.worker_said
+    assert "Completed" == rehearsed.run.state.name, rehearsed.said
     assert "deployed-rehearsal" == rehearsed.run.name
 
 
@@ -94,7 +110,19 @@ def test_the_main_request_is_what_it_runs_unasked(rehearsed: Rehearsed) -> None:
     """Whoever starts the deployment without parameters gets the main job."""
     main = yaml.safe_load((ROOT / "deployments/specs/rehearsal.yaml").read_text(encoding="utf-8"))
 
-    assert {"spec": main} == rehearsed.stored
+    assert [{"spec": main}] == [each.parameters for each in rehearsed.deployed if each.name == "rehearsal"]
+
+
+def test_plain_prefect_deploys_the_same(rehearsed: Rehearsed) -> None:
+    """After us `prefect deploy --all` works, and nothing is another than before."""
+    changing = {"updated", "status", "last_polled"}
+
+    first, second = (
+        {each.name: each.model_dump(exclude=changing) for each in all_}
+        for all_ in (rehearsed.deployed, rehearsed.again)
+    )
+
+    assert first == second
 
 
 def test_the_report_is_on_the_runs_page(rehearsed: Rehearsed) -> None:
@@ -108,9 +136,7 @@ def test_the_report_is_on_the_runs_page(rehearsed: Rehearsed) -> None:
 
 def test_each_workload_has_a_task_and_a_bar_of_its_own(rehearsed: Rehearsed) -> None:
     """People see the workloads by name, on their slices, with their progress."""
-    named = [name for name in rehearsed.tasks if " on " in name]
-
-    assert ["train first on small", "train second on medium"] == sorted(named)
+    assert {"train first on small", "train second on medium"} <= set(rehearsed.tasks)
     assert {"workload-first", "workload-second"} <= {
         each.key for each in rehearsed.artifacts if each.type == "progress"
     }
@@ -121,44 +147,60 @@ def test_what_pods_say_is_in_the_log(rehearsed: Rehearsed) -> None:
     assert any(line.startswith("first[0] result") for line in rehearsed.lines)
 
 
+def test_ctrl_c_lets_a_run_take_its_nodes_down(rehearsed: Rehearsed) -> None:
+    """What is still going is told to end and waited for; its nodes are gone, and the history has it as cancelled."""
+    assert {"deployed-rehearsal": "Completed", "endless-rehearsal": "Cancelled"} == rehearsed.history, rehearsed.said
+    assert 2 == rehearsed.said.count("teardown verified: nothing is left"), rehearsed.said
+
+
 def test_nothing_is_left(rehearsed: Rehearsed) -> None:
-    """The worker ends in order when it is asked to; of run, server and World no process remains."""
-    assert (0, ()) == (rehearsed.worker_code, rehearsed.alive)
+    """It ends in order when it is asked to; of runs, worker, server and World no process remains."""
+    assert (0, ()) == (rehearsed.code, rehearsed.alive), rehearsed.said
 
 
 @contextmanager
-def surroundings() -> Iterator[str]:
-    """A World, by its address, and a Prefect server; they start side by side."""
-    with ExitStack() as around, ThreadPoolExecutor() as beside:
-        starting = beside.submit(around.enter_context, server())
-        address = around.enter_context(opened(60, print))
-        starting.result()
-        yield address
-
-
-@contextmanager
-def worker(log: Path, world: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process worker of pool `local`, stopped as Ctrl-C does; its runs use this World."""
-    command = [PREFECT, "worker", "start", "--pool", "local", "--type", "process"]
-    environment = {**os.environ, "MIG_WORLD": world, "PREFECT_WORKER_QUERY_SECONDS": "1"}
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # it would inherit a shell's ignoring it
-    with (
-        log.open("wb") as said,
-        subprocess.Popen(command, cwd=log.parent, env=environment, stdout=said, stderr=said) as working,
-    ):
+def serving(home: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """`mig serve`, and the address that its last line names."""
+    command = [str(BIN / "mig"), "serve", "--port", "0"]
+    with (home / "out").open("wb") as out, (home / "err").open("wb") as err:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+        )
+    with process:
         try:
-            yield working
-            working.send_signal(signal.SIGINT)
-            working.wait(END_SECONDS)
+            until(lambda: process.poll() is not None or (home / "out").stat().st_size > 0, START_SECONDS, "its address")
+            assert process.poll() is None, said(home)
+            yield (home / "out").read_text(encoding="utf-8").splitlines()[-1], process
         finally:
-            working.kill()
+            process.kill()
 
 
-def deploy() -> None:
-    """All that prefect.yaml declares, as its own header says."""
-    command = [PREFECT, "--no-prompt", "deploy", "--all"]
-    done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+def said(home: Path) -> str:
+    """What `mig serve`, its server and its worker said."""
+    logs = home / "mig-pipeline/prefect"
+    files = [home / "err", logs / "server.log", logs / "worker.log"]
+    return "\n".join(file.read_text(encoding="utf-8") for file in files if file.exists())
+
+
+def deploy(api: str) -> None:
+    """All that prefect.yaml declares, by Prefect alone."""
+    command = [str(BIN / "prefect"), "--no-prompt", "deploy", "--all"]
+    environment = {**os.environ, "PREFECT_API_URL": api}
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment
+    )
     assert 0 == done.returncode, done.stdout + done.stderr
+
+
+def tasks(client: SyncPrefectClient) -> tuple[str, ...]:
+    """The names of all task runs."""
+    return tuple(task.name for task in client.read_task_runs())
+
+
+def history(home: Path) -> dict[str, str]:
+    """States by the names of the runs, as a server that has ended knows them."""
+    with closing(sqlite3.connect(home / "mig-pipeline/prefect/prefect.db")) as connection:
+        return dict(connection.execute("SELECT name, state_name FROM flow_run"))
 
 
 def ended(client: SyncPrefectClient, run: FlowRun) -> bool:

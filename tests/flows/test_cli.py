@@ -112,3 +112,15 @@ def test_slices_of_nowhere_are_refused(
 
     assert 2 == shell("slices")
     assert capsys.readouterr().err.startswith("refused: MIG_WORLD: names no World; accepted: ")
+
+
+@pytest.mark.parametrize("words", [["deploy"], ["serve"]])
+def test_deployments_that_are_not_there_are_refused(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """The sentence names the file, and of server and World nothing was started for it."""
+    monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
+    assert 2 == shell(*words, "/not/there.yaml")
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert sentence.startswith("refused: FILE: /not/there.yaml cannot be read")

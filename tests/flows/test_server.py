@@ -1,17 +1,20 @@
-"""Promises of the Prefect server of a run: it is there when none is configured, and only then."""
+"""Promises of the Prefect server of our own: it is there when none is configured, and only then."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
-from flows.server import API, server
+from flows.server import API, at_home, server
+from mig.errors import Failed
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where Prefect keeps its profiles; the user's own are left alone."""
     monkeypatch.delenv(API, raising=False)
+    monkeypatch.delenv("PREFECT_PROFILES_PATH", raising=False)
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
     return tmp_path
 
@@ -27,21 +30,46 @@ def test_one_that_the_environment_names_is_used(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv(API, "http://127.0.0.1:4200/api")
     before = children()
 
-    with server():
+    with server() as own:
         within = children()
 
-    assert (before, "http://127.0.0.1:4200/api") == (within, os.environ[API])
+    assert ("", before, "http://127.0.0.1:4200/api") == (own, within, os.environ[API])
 
 
 @pytest.mark.e2e
-def test_one_that_the_profile_names_is_used(home: Path) -> None:
+def test_one_that_the_profile_names_is_used_also_where_it_has_our_port(home: Path) -> None:
     """Ours has looked, and left the run to Prefect's own settings."""
     home.joinpath("profiles.toml").write_text(
         'active = "ours"\n[profiles.ours]\nPREFECT_API_URL = "http://127.0.0.1:4200/api"\n', encoding="utf-8"
     )
 
-    with server():
-        assert API not in os.environ
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        own = at_home(home / "served", taken.getsockname()[1])
+        with server(own) as answered:
+            assert ("", False) == (answered, API in os.environ)
+
+
+@pytest.mark.e2e
+def test_a_port_that_is_taken_is_named(home: Path) -> None:
+    """The sentence says what to do about it, and nothing is left."""
+    before = children()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Failed, match=f"port {port} is taken: .* --port"), server(at_home(home / "served", port)):
+            pass
+
+    assert before == children()
+
+
+def test_what_a_server_of_ours_keeps_is_in_its_own_home(home: Path) -> None:
+    """History, pages and leases are there at the next start; whose profile it reads is the person's."""
+    home.joinpath("profiles.toml").touch()
+
+    own = at_home(home / "served", 4200)
+
+    assert str(home / "served") == own.settings["PREFECT_HOME"]
+    assert str(home / "profiles.toml") == own.settings["PREFECT_PROFILES_PATH"]
+    assert own.settings["PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"].endswith("filesystem")
 
 
 @pytest.mark.e2e

@@ -1,0 +1,139 @@
+"""
+What `mig serve` adds to a server and a World: the work pool, the deployments and a worker, for as long as it lasts.
+
+At the end runs are cancelled and waited for, then the worker ends; server and World are their opener's to end.
+"""
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import yaml
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.settings import get_current_settings
+
+from flows.deployments import deploy, prepare, read_file
+from flows.interrupts import Ending
+from flows.runs import Ours, cancel, named_cancelled, settle
+from flows.worker import worker
+from mig.errors import Failed, Refused
+from mig.verdict import Settled, Verdict, Waiting
+from tasks.wait import PacedClock, Patience, until
+
+DEPLOYMENT = "pipeline/rehearsal"
+"""Flow and deployment that the check asks for."""
+
+TINY = Path("deployments/specs/tiny.yaml")
+"""The request of the check, beside prefect.yaml."""
+
+CHECK_SECONDS = 600
+"""For the tiny rehearsal: about forty on two free cores."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What runs, for whoever clicks."""
+
+    prefect: SyncPrefectClient
+    address: str
+    """Of the pages."""
+    working: "subprocess.Popen[bytes]"
+    log: Path
+    """What the worker says."""
+
+
+@contextmanager
+def served(api: str, file: Path, log: Path, *, ending: Ending, tell: Tell) -> Iterator[Served]:
+    """
+    Everything a file declares, deployed and with a worker. At the end no run of ours is left.
+
+    Args:
+        api: the address of a server of our own; empty: one is configured, and others may use it too.
+        file: a prefect.yaml.
+        log: where the worker writes.
+        ending: knows whether somebody waits for the end.
+        tell: hears what is waited for.
+    """
+    entries = read_file(file)
+    with _connected(api) as prefect, ThreadPoolExecutor() as beside:
+        pool = prepare(prefect, entries)
+        ours = Ours(pool=pool, worker=f"mig-serve-{socket.gethostname()}-{os.getpid()}", whole=bool(api))
+        if ours.whole:
+            settle(prefect, ours)
+        deploying = beside.submit(deploy, file)
+        ended: tuple[UUID, ...] = ()
+        try:
+            with worker(prefect, pool, name=ours.worker, log=log, tell=tell) as working:
+                try:
+                    deploying.result()
+                    yield Served(prefect=prefect, address=_pages(api), working=working, log=log)
+                finally:
+                    ending.begun = True
+                    ended = cancel(prefect, ours, ending, tell=tell)
+        finally:
+            named_cancelled(prefect, ended)
+
+
+def hold(what: Served) -> None:
+    """Last until somebody asks for the end. Raises Failed when the worker ends by itself."""
+    code = what.working.wait()
+    raise Failed("worker", f"it ended with exit code {code}; {what.log} says why")
+
+
+def rehearse(what: Served, file: Path, time_scale: float, tell: Tell) -> int:
+    """Ask for one tiny rehearsal as a person would, and wait for it; 0: it has succeeded, else 1."""
+    request = yaml.safe_load((file.resolve().parent / TINY).read_text(encoding="utf-8"))
+    spec = {**request, "rehearsal": {"time_scale": time_scale}}
+    deployment = what.prefect.read_deployment_by_name(DEPLOYMENT)
+    made = what.prefect.create_flow_run_from_deployment(deployment.id, parameters={"spec": spec})
+    patience = Patience(phase="check", deadline=CHECK_SECONDS, every=0.5, clock=PacedClock(), tell=tell)
+    state = until(lambda: what.prefect.read_flow_run(made.id), judge, patience)
+    tell(f"{state.name}: {state.message}" if state.message else str(state.name))
+    return 0 if state.is_completed() else 1
+
+
+def judge(run: FlowRun) -> Verdict["State[object]"]:
+    """Whether a run has ended, and how."""
+    if run.state is not None and run.state.is_final():
+        return Settled(run.state)
+    return Waiting(f"{run.name}: {run.state_name}")
+
+
+def deployed(file: Path) -> int:
+    """Deploy everything a file declares to the server that is configured; returns how much that is."""
+    entries = read_file(file)
+    if get_current_settings().api.url is None:
+        raise Refused(
+            "PREFECT_API_URL", "no Prefect server is configured", accepted="its address; `mig serve` brings a server"
+        )
+    with _connected("") as prefect:
+        prepare(prefect, entries)
+        deploy(file)
+    return len(entries)
+
+
+@contextmanager
+def _connected(api: str) -> Iterator[SyncPrefectClient]:
+    """A client of the server. Raises Failed with what to do when that does not answer."""
+    url = api or get_current_settings().api.url
+    try:
+        with SyncPrefectClient(api) if api else get_client(sync_client=True) as prefect:
+            prefect.hello()
+            yield prefect
+    except httpx.TransportError as error:
+        todo = "start it, or unset PREFECT_API_URL and let `mig serve` bring one"
+        raise Failed("connect", f"Prefect does not answer at {url}: {todo}") from error
+
+
+def _pages(api: str) -> str:
+    return api.removesuffix("/api") if api else str(get_current_settings().ui_url)

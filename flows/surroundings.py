@@ -1,0 +1,40 @@
+"""What a rehearsal needs around it in a shell: a Prefect server and a World, unless they are given."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+from flows.server import Own, server
+from tasks import world
+
+
+@contextmanager
+def surroundings(
+    time_scale: float,
+    tell: Callable[[str], None],
+    *,
+    keep: bool = False,
+    own: Own | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Iterator[str]:
+    """
+    A server and a World; both start at once, and neither waits for the other. The server ends first.
+
+    Yields the address of a server of our own; empty: one was configured.
+
+    Args:
+        time_scale: of the World, where none is given.
+        tell: hears how far the World is.
+        keep: the World of our own stays open afterwards.
+        own: how a server of our own is started.
+        meanwhile: done beside the two; what it raises ends them again.
+    """
+    with ExitStack() as stage, ExitStack() as orchestrator, ThreadPoolExecutor() as beside:
+        starting = beside.submit(orchestrator.enter_context, server(own))
+        doing = beside.submit(meanwhile)
+        if not world.given():
+            os.environ[world.GIVEN] = stage.enter_context(world.opened(time_scale, tell, keep=keep))
+            stage.callback(os.environ.pop, world.GIVEN)
+        doing.result()
+        yield starting.result()
