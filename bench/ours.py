@@ -1,6 +1,8 @@
 """Our programs as `bench.pace` measures them: the functions of `training/`, on the same files as the yardstick's."""
 
+from contextlib import redirect_stdout
 from functools import cache
+from io import StringIO
 from typing import Literal
 
 import torch
@@ -12,11 +14,26 @@ from training.device import Device, find
 from training.images import Images, load
 from training.learner import Learner
 from training.models import build
+from training.published import Published
+from training.server import Server
+from training.sources import HeldOut
 
 TRAINING = Orders(
     run_id="bench", workload="bench", kind="train", model="cnn", data="", output="", batch=128, epochs=10_000
 )
 """The request's own defaults, with the batch of the article's cnn, and more epochs than any turn has time for."""
+SERVICE = Orders(
+    run_id="bench",
+    workload="bench",
+    kind="infer",
+    model="mlp",
+    data="",
+    output="",
+    batch=32,
+    image_size=28,
+    seconds=1e9,
+)
+"""The article's: 32 images at once, as they are."""
 
 
 @cache
@@ -53,3 +70,20 @@ def batches(orders: Orders) -> Work:
     while True:
         for _, labels in source.batches(images("train")):
             yield len(labels)
+
+
+def infer(orders: Orders) -> Work:
+    """Batch by batch, the test images round and round, with a network that nobody has trained."""
+    server = Server(orders, HeldOut(images("test")), images("test"), device(orders))
+    network = build(orders.model, orders.image_size).to(server.device.torch).eval()
+    published = Published(
+        key="", sha256="", model=orders.model, image_size=orders.image_size, accuracy=0, epoch=1, final=True
+    )
+    server.take(published, network)
+    with redirect_stdout(StringIO()):  # it says that it serves, on the wire
+        while server.readying:
+            server.ready()
+    while True:
+        before = server.tally.images
+        server.answer(patience=0)
+        yield server.tally.images - before
