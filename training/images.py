@@ -7,6 +7,7 @@ is done to a whole batch, where it lies.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -107,6 +108,7 @@ def augment(pixels: Tensor) -> Tensor:
     return moved.masked_fill_(erased & (erase < ERASED).unsqueeze(2), round(255 * MEAN)).unsqueeze(1)
 
 
+@lru_cache(maxsize=8)
 def _resizing(edge: int, size: int, device: torch.device) -> Tensor:
     """What makes `size` pixels of `edge`: resizing is linear, so all of it is in what becomes of single pixels."""
     single = torch.eye(edge, device=device).view(1, 1, edge, edge)
