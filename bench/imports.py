@@ -1,4 +1,8 @@
-"""Importing the pipeline, against importing Prefect's own flow engine; what must not come along is looked for."""
+"""
+Importing the pipeline, against importing Prefect's own flow engine; what must not come along is looked for.
+
+Counted in seconds of the processor: an import waits for nothing, and a busy machine changes the wall's seconds more.
+"""
 
 import json
 import statistics
@@ -9,10 +13,10 @@ from bench.promise import Promise
 
 ROUNDS = 5
 PROGRAM = (
-    "import json, sys, time; begun = time.perf_counter(); import {module};"
-    "print(json.dumps([time.perf_counter() - begun, list(sys.modules)]))"
+    "import json, sys, time; begun = time.process_time(); import {module};"
+    "print(json.dumps([time.process_time() - begun, list(sys.modules)]))"
 )
-UNWANTED = ("torch", "pulumi_aws", "ortools")
+UNWANTED = ("torch", "pulumi", "pulumi_aws", "ortools")
 
 
 def measure() -> tuple[Promise, ...]:

@@ -10,12 +10,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from pulumi import automation
 
+from infra.backend import Backend
 from infra.diagnosis import Listener, lock_owner, owner_lives
 from mig.errors import Failed, Temporary
 
@@ -25,21 +25,6 @@ PROJECT = "mig"
 Program = Callable[[], None]
 Tell = Callable[[str], None]
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backend:
-    """Where Pulumi's engine, state and providers are."""
-
-    url: str
-    """Of the state: `file://...`, or `s3://...` on a real account."""
-    home: str
-    """The engine's own folder: plugins and credentials."""
-    passphrase: str = field(repr=False)
-    pulumi_root: str
-    """Folder with `bin/pulumi`."""
-    environment: Mapping[str, str] = field(repr=False)
-    """What engine and providers find the account by."""
 
 
 def raise_stack(backend: Backend, name: str, program: Program, *, region: str, tell: Tell) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from botocore.config import Config
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import load_kube_config
 
-from infra.stacks import Backend
+from infra.backend import Backend
 from mig.errors import Failed, Refused
 from mig.spec import RunSpec
 from tasks import world

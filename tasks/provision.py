@@ -10,7 +10,6 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from infra import stacks
 from infra.gpu_nodes import Cut, GpuNodesArgs, is_group_of, node_groups, program, stack_name
 from mig import labels
 from mig.errors import PipelineError, Refused
@@ -52,6 +51,8 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
     The lease is written before anything is asked for: nothing exists that no record names. Raises Failed when AWS
     refuses what is declared.
     """
+    from infra import stacks  # Pulumi takes half a second to import: whoever only reads the flow is spared it
+
     stack = stack_name(plan.run_id, attempt)
     expires = datetime.now(UTC) + timedelta(minutes=spec.lease.minutes)
     lease = Lease(run_id=plan.run_id, stack=stack, expires=expires)
@@ -74,6 +75,8 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
 
 def drop_attempt(site: Site, run_id: str, attempt: int) -> None:
     """Destroy one attempt's stack whole."""
+    from infra import stacks
+
     stacks.destroy(backend(site), stack_name(run_id, attempt), tell=say)
 
 
@@ -142,6 +145,8 @@ def _scale_to_zero(site: Site, run_id: str) -> None:
 
 
 def _destroy_stacks(site: Site, run_id: str) -> None:
+    from infra import stacks
+
     for stack in stacks.names(backend(site)):
         if stack.rpartition("-")[0] == run_id:
             say(f"destroying stack {stack}")

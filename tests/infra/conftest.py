@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.stacks import Backend
+from infra.backend import Backend
 from rehearsal.aws.account import REGION
 from rehearsal.aws.cloud import Cloud
 from rehearsal.aws.provider import Provider

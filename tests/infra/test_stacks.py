@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from infra import stacks
+from infra.backend import Backend
 from infra.gpu_nodes import Cut, GpuNodesArgs, program
-from infra.stacks import Backend
 from mig.errors import Failed, Temporary
 from rehearsal.aws.account import REGION
 from rehearsal.aws.cloud import Cloud

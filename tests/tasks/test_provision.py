@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from infra import stacks
 from mig.errors import Failed, Refused, Temporary
 from mig.ladder import rank
 from mig.ledger import Lease, Released
@@ -140,7 +141,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Everything outside, on a clock that costs nothing."""
     made, clock = World(), FakeClock()
     monkeypatch.setattr(aws, "aws", lambda *_: made)
-    monkeypatch.setattr(provision, "stacks", made)
+    for verb in ("raise_stack", "names", "destroy"):
+        monkeypatch.setattr(stacks, verb, getattr(made, verb))
     monkeypatch.setattr(provision, "backend", lambda _: None)
     monkeypatch.setattr(provision, "kubernetes", lambda _: made)
     monkeypatch.setattr(kube, "delete", made.delete)

@@ -1,0 +1,19 @@
+"""Where Pulumi's engine, state and providers are; a value, so that who only names them need not import Pulumi."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """Where Pulumi's engine, state and providers are."""
+
+    url: str
+    """Of the state: `file://...`, or `s3://...` on a real account."""
+    home: str
+    """The engine's own folder: plugins and credentials."""
+    passphrase: str = field(repr=False)
+    pulumi_root: str
+    """Folder with `bin/pulumi`."""
+    environment: Mapping[str, str] = field(repr=False)
+    """What engine and providers find the account by."""
