@@ -36,6 +36,12 @@ check: .venv/ready  ## format, lint, types, floors, the image's recipe
 bench: setup  ## the benchmarks, each a ratio taken in one run
 	$(BIN)/python -m bench
 
+bench-training: setup  ## those of training and inference alone, against the article's loops
+	$(BIN)/python -m bench training
+
+bench-accuracy: setup  ## the article's cnn, 15 epochs, on the real test set (a quarter of an hour and more)
+	$(BIN)/python -m bench.accuracy
+
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --no-header
 
@@ -44,4 +50,4 @@ lock:  ## resolve the dependencies anew; what pods and the image install is the 
 	echo boto3 waitress | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file training/requirements.txt
 	echo torch torchvision | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file requirements/torch.txt
 
-.PHONY: help setup run serve test check bench lock
+.PHONY: help setup run serve test check bench bench-training bench-accuracy lock

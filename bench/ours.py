@@ -3,11 +3,15 @@
 from contextlib import redirect_stdout
 from functools import cache
 from io import StringIO
+from pathlib import Path
 from typing import Literal
 
 import torch
+import yaml
 
 from bench.pace import Work
+from mig import job
+from mig.spec import read
 from tasks.dataset import CACHE
 from training.contract import Orders
 from training.device import Device, find
@@ -18,6 +22,7 @@ from training.published import Published
 from training.server import Server
 from training.sources import HeldOut
 
+ARTICLE = Path(__file__).parents[1] / "deployments/specs/article.yaml"
 TRAINING = Orders(
     run_id="bench", workload="bench", kind="train", model="cnn", data="", output="", batch=128, epochs=10_000
 )
@@ -34,6 +39,13 @@ SERVICE = Orders(
     seconds=1e9,
 )
 """The article's: 32 images at once, as they are."""
+
+
+def requested(workload: str) -> Orders:
+    """What the pods of one of the article's workloads are told, as this house asks for it."""
+    spec = read(yaml.safe_load(ARTICLE.read_text()))
+    asked = next(each for each in spec.workloads if each.name == workload)
+    return job.orders(spec, asked, run_id="bench", bucket="bench", data="s3://bench")
 
 
 @cache
