@@ -1,7 +1,9 @@
 """Who looks for newer models while others answer."""
 
+import threading
 import time
 from dataclasses import replace
+from queue import SimpleQueue
 
 import pytest
 import torch
@@ -92,8 +94,11 @@ def test_what_ends_the_looking_ends_the_service(why: WorkloadError) -> None:
         found(looking(FakeShelf(why)))
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_mistake_ends_the_service_too() -> None:
+def test_a_mistake_ends_the_service_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not wait for ever for models that nobody looks for; the traceback is the thread's."""
+    raised: SimpleQueue[threading.ExceptHookArgs] = SimpleQueue()
+    monkeypatch.setattr(threading, "excepthook", raised.put)
+
     with pytest.raises(LookoutError, match="looking for models in s3://bucket/models broke off"):
         found(looking(FakeShelf(ZeroDivisionError())))
+    assert ZeroDivisionError is raised.get(timeout=SECONDS).exc_type
