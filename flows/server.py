@@ -79,14 +79,15 @@ def server(own: Own | None = None) -> Iterator[str]:
 
 
 def _started(own: Own, ends: ExitStack) -> tuple["subprocess.Popen[bytes]", str]:
-    """A server that has begun to start, and where it will answer: nobody else gets that port any more."""
+    """A server that has begun to start, and where it will answer; empty: nowhere, somebody else has its port."""
     with _bound(own.port) as (listening, port):
         settings = {**own.settings, "PREFECT_SERVER_API_PORT": str(port)}  # where its pages look for it
         handles = [listening.fileno()] if listening else []
         words = ["flows.server", own.home, *map(str, handles)]
+        api = f"http://127.0.0.1:{port}/api" if listening else ""  # whoever answers there now is not ours
         said = ends.enter_context((Path(own.home) / "server.log").open("wb")) if own.home else None
         process = ends.enter_context(owned(*words, settings=settings, handles=handles, said=said))
-    return process, f"http://127.0.0.1:{port}/api"
+    return process, api
 
 
 @contextmanager
@@ -105,14 +106,19 @@ def _answers(process: "subprocess.Popen[bytes]", api: str, own: Own) -> bool:
     """Whether our server is up; False when it found another one configured, and left. Raises Failed otherwise."""
     end = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < end:
-        with suppress(OSError), urllib.request.urlopen(f"{api}/health", timeout=5):  # noqa: S310 (ours)
-            if process.poll() is None:
-                return True
+        if api and _healthy(api):
+            return True
         time.sleep(0.2)
     if process.returncode == 0:
         return False
     process.kill()
     raise Failed("connect", _why(process.returncode, own))
+
+
+def _healthy(api: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"{api}/health", timeout=5):  # noqa: S310 (ours)
+        return True
+    return False
 
 
 def _why(code: int | None, own: Own) -> str:

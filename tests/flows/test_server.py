@@ -2,6 +2,8 @@
 
 import os
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("PREFECT_PROFILES_PATH", raising=False)
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
     return tmp_path
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Somebody's server, which is well."""
+
+    def do_GET(self) -> None:
+        """Whatever is asked for is there."""
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """It keeps no log."""
 
 
 def children() -> list[str]:
@@ -51,12 +65,14 @@ def test_one_that_the_profile_names_is_used_also_where_it_has_our_port(home: Pat
 
 @pytest.mark.e2e
 def test_a_port_that_is_taken_is_named(home: Path) -> None:
-    """The sentence says what to do about it, and nothing is left."""
+    """Also where another server answers there as ours would; nothing is left."""
     before = children()
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with HTTPServer(("127.0.0.1", 0), Healthy) as taken:
+        threading.Thread(target=taken.serve_forever).start()
+        port = taken.server_port
         with pytest.raises(Failed, match=f"port {port} is taken: .* --port"), server(at_home(home / "served", port)):
             pass
+        taken.shutdown()
 
     assert before == children()
 
