@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from kubernetes.client import ApiClient
@@ -23,6 +24,9 @@ CLASSES = "/apis/resource.k8s.io/v1/deviceclasses"
 SLICE = "memorySlice"
 FRESH = 1.0
 """Wall seconds for which one look at a namespace serves everybody who asks."""
+
+_LOOKING = Lock()
+"""Who asks while somebody looks waits for what that one sees: workloads that begin together ask together."""
 
 Object = Mapping[str, Any]
 
@@ -64,7 +68,9 @@ def claims(site: Site) -> tuple[ClaimSeen, ...]:
 
 def job(site: Site, namespace: str, workload: str) -> JobSeen:
     """One workload's Job and its pods."""
-    jobs, pods, claims = _namespace(site, namespace, int(time.monotonic() / FRESH))
+    tick = int(time.monotonic() / FRESH)
+    with _LOOKING:
+        jobs, pods, claims = _namespace(site, namespace, tick)
     mine = next((j for j in jobs if _name(j) == workload), None)
     if mine is None:
         gone = "the Job is gone: somebody deleted it, or its namespace"

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from types import SimpleNamespace
 from typing import Any
 
@@ -416,6 +419,26 @@ def test_one_look_serves_everybody(cluster: Cluster, site: Site) -> None:
     observe.job(site, "mig-r1", "large")
     observe.job(site, "mig-r1", "small")
 
+    assert [JOBS, PODS, CLAIMS] == cluster.asked
+
+
+def test_who_asks_while_somebody_looks_waits_for_what_is_seen(
+    cluster: Cluster, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that takes its time is no reason for a second one."""
+    cluster.lists[JOBS] = [job("large"), job("small")]
+    answer_at_once, both = cluster.call_api, Barrier(2)
+
+    def answer_late(*asked: Any, **more: Any) -> SimpleNamespace:
+        with suppress(BrokenBarrierError):
+            both.wait(0.05)  # for a second one that looks beside the first
+        return answer_at_once(*asked, **more)
+
+    monkeypatch.setattr(cluster, "call_api", answer_late)
+    with ThreadPoolExecutor() as followers:
+        seen = list(followers.map(lambda name: observe.job(site, "mig-r1", name), ("large", "small")))
+
+    assert ["large", "small"] == [each.workload for each in seen]
     assert [JOBS, PODS, CLAIMS] == cluster.asked
 
 
