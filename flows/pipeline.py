@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
 from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.annotations import opaque, quote
 
 from flows.telling import Telling
 from flows.unbroken import unbroken
@@ -49,6 +52,16 @@ def pipeline(spec: RunSpec) -> State[RunReport]:
     return tale.state()
 
 
+def following(
+    place: Site, spec: RunSpec, plan: Plan, ready: ReadySlices, launched: Launched
+) -> list[PrefectFuture[Result]]:
+    """A task for each workload that follows it to its result; none waits for another."""
+    # Unannotated, Prefect would look for futures in every field of a long request, twice for each of its workloads.
+    told: dict[str, Any] = {"spec": quote(spec), "plan": quote(plan)}
+    told |= {"launched": opaque(launched), "ready": opaque(ready)}
+    return [follow.submit(place, workload, **told) for workload in spec.workloads]
+
+
 @contextmanager
 def _placed(tale: Telling) -> Iterator[Site]:
     """The place of the run, for as long as it lasts."""
@@ -70,11 +83,8 @@ def _gpu_nodes(tale: Telling, place: Site, plan: Plan) -> Iterator[GpuNodes]:
 
 def _followed(tale: Telling, place: Site, plan: Plan, ready: ReadySlices, launched: Launched) -> tuple[Result, ...]:
     """Every workload's result, each followed by a task of its own."""
-    following = [
-        follow.submit(place, workload, spec=tale.spec, plan=plan, launched=launched, ready=ready)
-        for workload in tale.spec.workloads
-    ]
-    return tuple(_told(future.result(raise_on_failure=False)) for future in following)
+    futures = following(place, tale.spec, plan, ready, launched)
+    return tuple(_told(future.result(raise_on_failure=False)) for future in futures)
 
 
 def _told(came: Result | BaseException) -> Result:

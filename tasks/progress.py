@@ -17,15 +17,19 @@ def say(line: str) -> None:
 
 
 class Bar:
-    """A progress bar in Prefect's pages, shown under the task that made it."""
+    """A progress bar in Prefect's pages, under the task that first shows something of it."""
 
     def __init__(self, key: str, description: str) -> None:
-        made = create_progress_artifact(progress=0.0, key=key, description=description)
-        self._artifact = UUID(str(made))
+        self._key = key
+        self._description = description
+        self._artifact: UUID | None = None
         self._shown = 0.0
 
     def show(self, percent: float) -> None:
         """Move it, where that can be seen: each move is a request."""
-        if percent - self._shown >= 1:
+        if self._artifact is None:
+            made = create_progress_artifact(progress=percent, key=self._key, description=self._description)
+            self._artifact, self._shown = UUID(str(made)), percent
+        elif percent - self._shown >= 1:
             update_progress_artifact(artifact_id=self._artifact, progress=percent)
             self._shown = percent
