@@ -1,4 +1,4 @@
-"""The main job with everything cached: how long `mig run` takes, and how long until its first node is Ready."""
+"""The main job with everything cached: how long `mig run` takes."""
 
 import subprocess
 import sys
