@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -38,7 +37,8 @@ ASK_MINUTES = 2
 """By the wall's clock, for AWS and the API server to answer the last question."""
 
 JOBS_MINUTES = 3
-"""By the wall's clock, for the run's pods to end before their nodes go: their grace period is one minute."""
+"""By the wall's clock, for the run's pods to end before their nodes go: their grace period is one minute. Then as long
+again for their namespace."""
 
 ALIVE = ("pending", "running", "stopping", "stopped", "shutting-down")
 """States in which an instance exists."""
@@ -87,7 +87,8 @@ def release(site: Site, run_id: str) -> Released:
 
     Idempotent. What goes wrong on the way is said, and shows in what is left; it hides no earlier error.
     """
-    for step in (_end_jobs, dissociate, _scale_to_zero, _destroy_stacks, _sweep):
+    ends = (_end_pods, _drop_namespace, dissociate, _scale_to_zero, _destroy_stacks, _sweep, _await_namespace)
+    for step in ends:
         try:
             step(site, run_id)
         except PipelineError as trouble:
@@ -112,30 +113,44 @@ def remaining(site: Site, run_id: str) -> tuple[str, ...]:
     alive = {"Name": "instance-state-name", "Values": list(ALIVE)}
     reservations = call(site, "ec2", "describe_instances", Filters=[*mine, alive])["Reservations"]
     instances = [f"{i['InstanceType']} {i['InstanceId']}" for r in reservations for i in r["Instances"]]
-    there = kube.items(kubernetes(site), "/api/v1/namespaces", labelSelector=f"{labels.RUN}={run_id}")
     return (
         *instances,
         *(f"node group {name}" for name in _groups(site, run_id)),
         *(f"launch template {name}" for name in _templates(site, run_id)),
-        *(f"namespace {found['metadata']['name']}" for found in there),
+        *(f"namespace {name}" for name in _namespaces(site, run_id)),
     )
 
 
-def _end_jobs(site: Site, run_id: str) -> None:
-    path = f"/api/v1/namespaces/{namespace(run_id)}"
-    client = kubernetes(site)
-    if not kube.delete(client, path):
-        return
-    say("ending the run's pods")
+def _end_pods(site: Site, run_id: str) -> None:
+    client, within = kubernetes(site), f"namespaces/{namespace(run_id)}"
+    pods = partial(kube.items, client, f"/api/v1/{within}/pods")
+    if pods():
+        say("ending the run's pods")
+        kube.delete(client, f"/apis/batch/v1/{within}/jobs")
+        until(pods, partial(_gone, "the run's pods have not all ended yet"), _while_ending())
 
-    def look() -> list[dict[str, Any]]:
-        return kube.items(client, "/api/v1/namespaces", labelSelector=f"{labels.RUN}={run_id}")
 
-    def judge(there: Sequence[Any]) -> Verdict[None]:
-        return Waiting("the run's namespace is not empty yet") if there else Settled(None)
+def _drop_namespace(site: Site, run_id: str) -> None:
+    """Only asked for here: Kubernetes lets five seconds pass before it begins, and the nodes go meanwhile."""
+    kube.delete(kubernetes(site), f"/api/v1/namespaces/{namespace(run_id)}")
 
-    patience = Patience(phase="teardown", deadline=JOBS_MINUTES * 60, every=1, clock=PacedClock(), tell=say)
-    until(look, judge, patience)
+
+def _await_namespace(site: Site, run_id: str) -> None:
+    look = partial(_namespaces, site, run_id)
+    until(look, partial(_gone, "the run's namespace is not empty yet"), _while_ending())
+
+
+def _namespaces(site: Site, run_id: str) -> list[str]:
+    mine = {"labelSelector": f"{labels.RUN}={run_id}"}
+    return [str(found["metadata"]["name"]) for found in kube.items(kubernetes(site), "/api/v1/namespaces", **mine)]
+
+
+def _gone(why: str, there: Sequence[object]) -> Verdict[None]:
+    return Waiting(why) if there else Settled(None)
+
+
+def _while_ending() -> Patience:
+    return Patience(phase="teardown", deadline=JOBS_MINUTES * 60, every=0.5, clock=PacedClock(), tell=say)
 
 
 def _scale_to_zero(site: Site, run_id: str) -> None:

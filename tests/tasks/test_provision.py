@@ -52,7 +52,9 @@ class World:
         self.instances: list[str] = []
         self.associations: list[str] = []
         self.stacks: list[str] = []
+        self.pods: list[str] = []
         self.namespaces: list[str] = []
+        self.leaving: list[str] = []
         self.troubles: dict[str, list[Exception]] = {}
         self.lease = ""
 
@@ -83,16 +85,24 @@ class World:
         self.done.append(f"destroy {name}")
         self.stacks.remove(name)
 
-    def items(self, *_: object, **__: object) -> list[dict[str, Any]]:
-        """The run's namespaces."""
-        return [{"metadata": {"name": name}} for name in self.namespaces]
+    def items(self, _: object, path: str, **__: object) -> list[dict[str, Any]]:
+        """The run's pods, or its namespaces; one that is to go is still seen once."""
+        if path.endswith("/pods"):
+            return [{"metadata": {"name": name}} for name in self.pods]
+        seen, self.leaving = [*self.namespaces, *self.leaving], []
+        return [{"metadata": {"name": name}} for name in seen]
 
     def delete(self, _: object, path: str) -> bool:
-        """Delete a namespace, which takes with it what is in it."""
+        """Delete Jobs with their pods, or a namespace, which goes in its own time."""
         self._fail("delete")
         name = path.rpartition("/")[2]
+        if name == "jobs":
+            self.pods = []
+            self.done.append("end the pods")
+            return True
         there = name in self.namespaces
         self.namespaces = [each for each in self.namespaces if each != name]
+        self.leaving += [name] if there else []
         self.done += [f"delete {name}"] if there else []
         return there
 
@@ -192,18 +202,26 @@ def test_a_zone_without_a_subnet_is_refused_before_anything_is_written(world: Wo
 
 def test_a_teardown_goes_from_pods_to_stacks(world: World) -> None:
     """Pods end before their nodes go, nodes before their groups, and other runs are left alone."""
-    world.namespaces, world.associations = ["mig-r-1"], ["a-1"]
+    world.pods, world.namespaces, world.associations = ["small-0"], ["mig-r-1"], ["a-1"]
     world.groups, world.stacks = ["gpu-r-1-2", "gpu-r-10-1", "gpu-r-1-01234567-1"], ["r-1-1", "r-10-1"]
 
     release()
 
     assert [
+        "end the pods",
         "delete mig-r-1",
         "delete a-1",
         "scale gpu-r-1-2 to 0",
         "destroy r-1-1",
         "delete gpu-r-1-2",
     ] == world.done
+
+
+def test_a_namespace_goes_while_the_nodes_do_and_is_waited_for(world: World) -> None:
+    """Kubernetes takes its time for it: it is there for a while, and is not taken for left behind."""
+    world.namespaces = ["mig-r-1"]
+
+    assert Released(verified=True, left=()) == release()
 
 
 @pytest.mark.usefixtures("world")
