@@ -124,16 +124,42 @@ def _model_in_s3_gives_the_reported_figure(site: Site, report: dict[str, Any]) -
     assert medium["metrics"]["accuracy"] == pytest.approx(tested.accuracy, abs=0.002)
 
 
-@pytest.mark.usefixtures("world")
-def test_the_article_pair_cuts_a_geometry_of_our_own_on_the_second_rung(tmp_path: Path) -> None:
-    """A refused rung is followed by the next; slices that no shipped config has together are found, cut and used."""
-    workloads = [{"name": "whole", "slice": "4g.20gb", **TINY}, {"name": "part", "slice": "1g.10gb", **TINY}]
-    capacity = {"markets": ["spot", "on-demand"], "zones": ["us-east-1a"]}
-    faults = {"faults": [{"kind": "no_capacity", "market": "spot"}]}
+TWO_MARKETS = {"markets": ["spot", "on-demand"], "zones": ["us-east-1a"]}
+SPOT_IS_SOLD_OUT = {"faults": [{"kind": "no_capacity", "market": "spot"}]}
+LATE = {**TINY, "learning_rate": 9.0, "precision": "bf16", "timeout_minutes": 0.02}
+BESIDE: Mapping[str, dict[str, Any]] = {
+    "article": {
+        "release": "article",
+        "workloads": [{"name": "whole", "slice": "4g.20gb", **TINY}, {"name": "part", "slice": "1g.10gb", **TINY}],
+        "capacity": TWO_MARKETS,
+        "rehearsal": SPOT_IS_SOLD_OUT,
+    },
+    "one-late": {
+        "workloads": [{"name": "right", "slice": "small", **TINY}, {"name": "wrong", "slice": "small", **LATE}]
+    },
+    "no-capacity": {"capacity": TWO_MARKETS, "rehearsal": {"faults": [{"kind": "no_capacity"}]}},
+    "mig-failed": {"rehearsal": {"faults": [{"kind": "mig_failed"}]}},
+    "mig-stuck": {"rehearsal": {"faults": [{"kind": "mig_stuck"}]}},
+}
+"""Requests by name, each for what it differs in."""
 
-    code, report, said = run(
-        tmp_path, request(release="article", workloads=workloads, capacity=capacity, rehearsal=faults)
-    )
+
+@pytest.fixture(scope="module")
+def beside(world: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
+    """Five runs side by side on one World: what one has asked for, faults and all, acts on that one only."""
+    with ThreadPoolExecutor() as together:
+        running = {
+            name: together.submit(run, tmp_path_factory.mktemp(name), request(name=name, **fields))
+            for name, fields in BESIDE.items()
+        }
+        ended = {name: future.result() for name, future in running.items()}
+    assert [] == [left for _, report, _ in ended.values() for left in left_of(world, report["run_id"])]
+    return ended
+
+
+def test_the_article_pair_cuts_a_geometry_of_our_own_on_the_second_rung(beside: dict[str, Ended]) -> None:
+    """A refused rung is followed by the next; slices that no shipped config has together are found, cut and used."""
+    code, report, said = beside["article"]
 
     assert (0, "succeeded") == (code, report["status"]), said
     assert ["refused", "held"] == [offer["outcome"] for offer in report["offers"]]
@@ -141,27 +167,9 @@ def test_the_article_pair_cuts_a_geometry_of_our_own_on_the_second_rung(tmp_path
     assert ["4g.20gb", "1g.10gb"] == [workload["profile"] for workload in report["workloads"]]
 
 
-@pytest.fixture(scope="module")
-def broken(world: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
-    """Three runs that cannot succeed, side by side on one World: each fault acts on its own run only."""
-    capacity = {"markets": ["spot", "on-demand"], "zones": ["us-east-1a"]}
-    with ThreadPoolExecutor() as together:
-        running = {
-            kind: together.submit(
-                run,
-                tmp_path_factory.mktemp(kind),
-                request(name=kind.replace("_", "-"), capacity=capacity, rehearsal={"faults": [{"kind": kind}]}),
-            )
-            for kind in ("no_capacity", "mig_failed", "mig_stuck")
-        }
-        ended = {kind: future.result() for kind, future in running.items()}
-    assert [] == [left for _, report, _ in ended.values() for left in left_of(world, report["run_id"])]
-    return ended
-
-
-def test_no_capacity_anywhere_is_told_rung_by_rung(broken: dict[str, Ended]) -> None:
+def test_no_capacity_anywhere_is_told_rung_by_rung(beside: dict[str, Ended]) -> None:
     """When every offer is refused the run ends with exit code 3, each rung with AWS's code and reason."""
-    code, report, said = broken["no_capacity"]
+    code, report, said = beside["no-capacity"]
 
     assert (3, "no_capacity") == (code, report["status"]), said
     assert ["UnfulfillableCapacity", "InsufficientInstanceCapacity"] == [o["code"] for o in report["offers"]]
@@ -169,35 +177,24 @@ def test_no_capacity_anywhere_is_told_rung_by_rung(broken: dict[str, Ended]) -> 
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason"),
+    ("name", "reason"),
     [
-        pytest.param("mig_failed", "failed", id="MIG Manager ends in failed"),
-        pytest.param("mig_stuck", "pending", id="MIG Manager never leaves pending"),
+        pytest.param("mig-failed", "failed", id="MIG Manager ends in failed"),
+        pytest.param("mig-stuck", "pending", id="MIG Manager never leaves pending"),
     ],
 )
-def test_a_node_that_is_not_cut_ends_the_run(broken: dict[str, Ended], fault: str, reason: str) -> None:
+def test_a_node_that_is_not_cut_ends_the_run(beside: dict[str, Ended], name: str, reason: str) -> None:
     """A broken MIG Manager ends the run within its phase's deadline, with a reason, and its nodes are gone."""
-    code, report, said = broken[fault]
+    code, report, said = beside[name]
 
     assert (1, "failed") == (code, report["status"]), said
     assert reason in report["why"]
     assert report["teardown"]["verified"]
 
 
-@pytest.mark.usefixtures("world")
-def test_a_workload_that_fails_is_named_and_the_others_count(tmp_path: Path) -> None:
-    """One workload that cannot be right ends as failed with its reason; the other one's result is kept."""
-    wrong = {
-        "name": "wrong",
-        "slice": "small",
-        **TINY,
-        "learning_rate": 9.0,
-        "precision": "bf16",
-        "timeout_minutes": 0.02,
-    }
-    workloads = [{"name": "right", "slice": "small", **TINY}, wrong]
-
-    code, report, said = run(tmp_path, request(workloads=workloads))
+def test_a_workload_that_fails_is_named_and_the_others_count(beside: dict[str, Ended]) -> None:
+    """One workload that is not done in time ends as failed with its reason; the other one's result is kept."""
+    code, report, said = beside["one-late"]
 
     assert (1, "failed") == (code, report["status"]), said
     assert ["succeeded", "failed"] == [workload["status"] for workload in report["workloads"]]
