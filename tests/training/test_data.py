@@ -15,7 +15,7 @@ from training.data import STEMS, SUMS, DamagedError, Idx, fetch, parse, read
 from training.store import Folder
 
 PLAIN = struct.pack(">HBB3I", 0, 8, 3, 2, 1, 3) + b"abcdef"
-ZIPPED = gzip.compress(PLAIN)
+ZIPPED = gzip.compress(PLAIN, mtime=0)
 
 
 @pytest.mark.parametrize(("name", "content"), [("x-idx3-ubyte", PLAIN), ("x-idx3-ubyte.gz", ZIPPED)])
