@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
+from flows.documents import mapping
 from flows.interrupts import Ending
 from flows.server import at_home, server
 from flows.surroundings import surroundings
@@ -225,24 +226,10 @@ def _ended(state: "State[Any]") -> int:
 
 
 def _spec(file: Path, settings: list[str] | None) -> RunSpec:
-    spec = read(with_settings(_mapping(file), settings or []))
+    fields = mapping(file, named="SPEC", accepted="a YAML file with fields as in deployments/specs/rehearsal.yaml")
+    spec = read(with_settings(fields, settings or []))
     check(spec)
     return spec
-
-
-def _mapping(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused("SPEC", f"{file} cannot be read: {error}", accepted="a YAML file") from error
-    try:
-        mapping = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        first = str(error).replace("\n", " ")
-        raise Refused("SPEC", f"{file} is no YAML: {first}", accepted="a YAML mapping") from error
-    if not isinstance(mapping, dict):
-        raise Refused("SPEC", f"{file} holds no mapping", accepted="fields as in deployments/specs/rehearsal.yaml")
-    return mapping
 
 
 def _check_before_prefect(drawn: Plan, spec: RunSpec) -> None:

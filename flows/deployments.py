@@ -14,7 +14,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import yaml
 from prefect import Flow
 from prefect.cli.deploy._models import DeploymentConfig, PrefectYamlModel, WorkPoolConfig
 from prefect.client.orchestration import SyncPrefectClient
@@ -24,6 +23,7 @@ from prefect.utilities.schema_tools import ValidationError as SchemaError
 from prefect.utilities.schema_tools import validate
 from pydantic import ValidationError
 
+from flows.documents import mapping
 from mig.errors import Failed, Refused
 from mig.plan import draw
 from mig.refusal import path
@@ -41,23 +41,16 @@ _DOTTED = re.compile(r"flows\.\w+\.\w+")
 
 def read_file(file: Path) -> tuple[Entry, ...]:
     """The deployments that a file declares, checked. Raises Refused for the first thing that is wrong."""
-    try:
-        mapping = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        first = str(error).replace("\n", " ")
-        raise Refused("FILE", f"{file} cannot be read: {first}", accepted="a prefect.yaml") from error
-    if not isinstance(mapping, dict):
-        raise Refused("FILE", f"{file} holds no mapping", accepted="a prefect.yaml")
-    return check(mapping)
+    return check(mapping(file, named="FILE", accepted="a prefect.yaml"))
 
 
-def check(mapping: Entry) -> tuple[Entry, ...]:
+def check(declared: Entry) -> tuple[Entry, ...]:
     """The deployments of a prefect.yaml. Raises Refused for what Prefect would let through, and no run survive."""
     try:
-        PrefectYamlModel.model_validate(mapping, extra="forbid")
+        PrefectYamlModel.model_validate(declared, extra="forbid")
     except ValidationError as error:
         raise _misspelt(error) from error
-    entries: tuple[Entry, ...] = tuple(mapping.get("deployments", ()))
+    entries: tuple[Entry, ...] = tuple(declared.get("deployments", ()))
     if not entries:
         raise Refused("deployments", "there are none", accepted="at least one")
     for number, entry in enumerate(entries):
@@ -157,9 +150,9 @@ def _check_scheduled(name: str, flow: "Flow[..., Any]", entry: Entry) -> None:
             raise Refused(name, f"is scheduled without {', '.join(missing)}", accepted="a value in parameters")
 
 
-def _check_request(where: str, mapping: Entry) -> None:
+def _check_request(where: str, request: Entry) -> None:
     try:
-        spec = read(mapping)
+        spec = read(request)
         check_spec(spec)
         draw(spec, "planned")
     except Refused as error:

@@ -15,12 +15,12 @@ from pathlib import Path
 from uuid import UUID
 
 import httpx
-import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.settings import get_current_settings
 
 from flows.deployments import deploy, prepare, read_file
+from flows.documents import mapping
 from flows.interrupts import Ending
 from flows.runs import Ours, cancel, named_cancelled, settle
 from flows.worker import worker
@@ -92,7 +92,7 @@ def hold(what: Served) -> None:
 
 def rehearse(what: Served, file: Path, time_scale: float, tell: Tell) -> int:
     """Ask for one tiny rehearsal as a person would, and wait for it; 0: it has succeeded, else 1."""
-    request = yaml.safe_load((file.resolve().parent / TINY).read_text(encoding="utf-8"))
+    request = mapping(file.resolve().parent / TINY, named="--check", accepted="a tiny request beside prefect.yaml")
     spec = {**request, "rehearsal": {"time_scale": time_scale}}
     deployment = what.prefect.read_deployment_by_name(DEPLOYMENT)
     made = what.prefect.create_flow_run_from_deployment(deployment.id, parameters={"spec": spec})

@@ -65,7 +65,7 @@ def read(mapping: Mapping[str, Any]) -> RunSpec:
 
 
 def with_settings(mapping: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
-    """A copy with some fields changed: `workloads.0.epochs=2`. A value is JSON, else text."""
+    """A copy with some fields changed: `workloads.0.epochs=2`. A value is JSON, else text, also within brackets."""
     changed: dict[str, Any] = json.loads(_json(mapping))
     for setting in settings:
         field, given, value = setting.partition("=")
@@ -124,6 +124,8 @@ def _value(text: str) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError:
+        if text.startswith("[") and text.endswith("]"):
+            return [_value(item.strip()) for item in text[1:-1].split(",")]
         return text
 
 

@@ -60,7 +60,7 @@ def test_a_plan_for_mig_parted_is_its_file(shell: Shell, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("a: [", "is no YAML", id="no YAML"),
+        pytest.param("name: x\na: [", "is no YAML: line 2, column 5: ", id="no YAML"),
         pytest.param("- a\n- b\n", "holds no mapping", id="a list"),
         pytest.param("", "holds no mapping", id="nothing"),
         pytest.param("workload: []\n", "refused: workload: unknown field; accepted: workloads", id="a misspelt field"),
@@ -101,7 +101,7 @@ def test_a_request_that_cannot_be_carried_out_is_refused(
 def test_a_file_that_is_not_there_is_refused(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     """The sentence names the file."""
     assert 2 == shell("plan", "/not/there.yaml")
-    assert "refused: SPEC: /not/there.yaml cannot be read" in capsys.readouterr().err
+    assert "refused: SPEC: /not/there.yaml cannot be read: No such file or directory;" in capsys.readouterr().err
 
 
 def test_slices_of_nowhere_are_refused(

@@ -129,7 +129,7 @@ def test_what_no_run_would_survive_is_refused(change: Change, expected: str) -> 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("a: [", "cannot be read", id="no YAML"),
+        pytest.param("a: [", "is no YAML", id="no YAML"),
         pytest.param("- a", "holds no mapping", id="a list"),
         pytest.param("name: x", "deployments: there are none", id="no deployments"),
     ],

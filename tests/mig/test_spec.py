@@ -298,6 +298,13 @@ def test_with_settings(setting: str, expected: dict[str, Any]) -> None:
     assert before == json.dumps(REQUEST)
 
 
+def test_a_list_in_a_setting_needs_no_quotes() -> None:
+    """A shell takes them away."""
+    assert {"instance_types": ["p5.4xlarge", "p4d.24xlarge"], "max_usd": [1]} == with_settings(
+        {}, ["instance_types=[p5.4xlarge, p4d.24xlarge]", "max_usd=[1]"]
+    )
+
+
 def test_with_settings_makes_sections() -> None:
     """A section that the request has not yet is made."""
     assert with_settings({}, ["rehearsal.seed=7", "target=eks"]) == {"rehearsal": {"seed": 7}, "target": "eks"}
