@@ -18,7 +18,7 @@ from mig.offer import Market
 if TYPE_CHECKING:
     from pulumi_aws import ec2
 
-_ROOT_DEVICE = "/dev/xvda"
+ROOT_DEVICE = "/dev/xvda"
 """Root device of Amazon Linux 2023."""
 
 _AMI = "AL2023_x86_64_NVIDIA"
@@ -109,7 +109,7 @@ def _launch_template(args: GpuNodesArgs) -> "ec2.LaunchTemplate":
     return ec2.LaunchTemplate(
         "gpu",
         name=f"gpu-{args.run_id}-{args.attempt}",
-        block_device_mappings=[{"device_name": _ROOT_DEVICE, "ebs": _root_volume(args.volume_gib)}],
+        block_device_mappings=[{"device_name": ROOT_DEVICE, "ebs": _root_volume(args.volume_gib)}],
         # A pod must not reach the node's own credentials: tokens are required, and do not survive a second hop.
         metadata_options={"http_endpoint": "enabled", "http_tokens": "required", "http_put_response_hop_limit": 1},
         # A node group's tags stay on the group: instances, disks and interfaces get theirs from here only.

@@ -56,6 +56,11 @@ TAG_LEASE = "mig-pipeline:lease"
 """AWS tag: until when (ISO 8601 UTC) the run answers for what carries it."""
 
 TAG_OWNER = "mig-pipeline:owner"
+TAG_CLUSTER = "mig-pipeline:cluster"
+"""AWS tag of what outlives runs: everything that stands for one cluster."""
+
+STATE_KEY = "alias/mig-pipeline"
+"""The KMS key, by its alias, that encrypts the secrets in Pulumi's state."""
 
 
 def profile_label(profile: str, suffix: str) -> str:

@@ -1,12 +1,14 @@
-"""A simulated account with its stand-in provider, and the real Pulumi engine in front of it."""
+"""What a program declares; a simulated account with its stand-in provider, and the real Pulumi engine before it."""
 
 import gc
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NoReturn
 
+import pulumi
 import pytest
 
 from infra.backend import Backend
@@ -17,6 +19,38 @@ from rehearsal.aws.resource import Aws
 from rehearsal.clock import Clock
 from rehearsal.node.instance import Instance
 from rehearsal.servers import binaries
+
+Declared = dict[str, list[dict[str, Any]]]
+"""Inputs by type."""
+
+
+class Recorder(pulumi.runtime.Mocks):
+    """Takes down what is declared."""
+
+    def __init__(self) -> None:
+        self.declared: Declared = {}
+        self.names: list[tuple[str, str]] = []
+        """Type and logical name, in the order in which they were registered."""
+
+    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        """Every resource exists at once."""
+        self.declared.setdefault(args.typ, []).append(args.inputs)
+        self.names.append((args.typ, args.name))
+        given = {"arn": f"arn:{args.name}", "latestVersion": 7, "certificateAuthority": {"data": "QQ=="}}
+        return f"{args.name}-id", {**given, **args.inputs}
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> NoReturn:
+        """No function is called."""
+        raise AssertionError(args.token)
+
+
+def recorded(program: Callable[[], None]) -> Recorder:
+    """Run a program without any engine, and see what it declares."""
+    recorder = Recorder()
+    pulumi.runtime.set_mocks(recorder, project="mig", stack="test", preview=False)
+    run: Callable[[], None] = pulumi.runtime.test(program)  # type: ignore[no-untyped-call]  # Pulumi's own
+    run()
+    return recorder
 
 
 @dataclass

@@ -1,14 +1,12 @@
 """What the program of one attempt declares, seen through Pulumi's mocks: no engine runs here."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NoReturn
 
-import pulumi
 import pytest
 
 from infra.gpu_nodes import Cut, GpuNodesArgs, NodeGroup, node_groups, program, stack_name
 from mig.offer import Market
+from tests.infra.conftest import Declared, recorded
 
 pytestmark = pytest.mark.filterwarnings("ignore:aws\\.:DeprecationWarning")  # importing pulumi_aws.ec2 warns of itself
 
@@ -31,33 +29,10 @@ TAGS = {
     "mig-pipeline:owner": "ada",
 }
 
-Declared = dict[str, list[dict[str, Any]]]
-"""Inputs by type."""
-
-
-class Recorder(pulumi.runtime.Mocks):
-    """Takes down what is declared."""
-
-    def __init__(self) -> None:
-        self.declared: Declared = {}
-
-    def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        """Every resource exists at once."""
-        self.declared.setdefault(args.typ, []).append(args.inputs)
-        return f"{args.name}-id", {**args.inputs, "latestVersion": 7}
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> NoReturn:
-        """No function is called."""
-        raise AssertionError(args.token)
-
 
 def declared(args: GpuNodesArgs) -> Declared:
     """What the program declares for these arguments."""
-    recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="mig", stack="test", preview=False)
-    run: Callable[[], None] = pulumi.runtime.test(program(args))  # type: ignore[no-untyped-call]  # Pulumi's own
-    run()
-    return recorder.declared
+    return recorded(program(args)).declared
 
 
 def test_group_is_empty() -> None:
