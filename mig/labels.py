@@ -42,8 +42,12 @@ HOSTNAME = "kubernetes.io/hostname"
 
 OPERATOR_NAMESPACE = "gpu-operator"
 DRA_NAMESPACE = "nvidia-dra-driver"
+MONITORING_NAMESPACE = "monitoring"
 MIG_PARTED_CONFIG = "mig-pipeline-mig-parted"
 """Our mig-parted ConfigMap in the operator's namespace; its key is `config.yaml`."""
+
+OURS = {"app.kubernetes.io/part-of": "mig-pipeline", "app.kubernetes.io/managed-by": "mig-pipeline"}
+"""Labels of what belongs to no single run."""
 
 RUN = "mig-pipeline/run"
 """Label of everything in Kubernetes that belongs to one run, nodes included."""

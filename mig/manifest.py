@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mig import labels
+from mig.device_class import claim_spec, device_class
 from mig.job import SERVICE_ACCOUNT, SOURCES, Supplies, claim_template_name, job, marked
 from mig.plan import Plan
 from mig.spec import RunSpec
 from training.contract import HTTP_PORT
 
 Manifest = dict[str, Any]
-
-OURS = {"app.kubernetes.io/part-of": "mig-pipeline", "app.kubernetes.io/managed-by": "mig-pipeline"}
-"""The labels of what belongs to no single run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +58,6 @@ def build(spec: RunSpec, plan: Plan, *, bucket: str, data: str, sources: Mapping
     )
 
 
-def device_class(profile: str) -> Manifest:
-    """The class of one profile's devices, so that a quota can tell a 1g from a 7g."""
-    said = f'device.attributes["{labels.DRIVER}"]'
-    chosen = f'device.driver == "{labels.DRIVER}" && {said}.type == "mig" && {said}.profile == "{profile}"'
-    return {
-        "apiVersion": "resource.k8s.io/v1",
-        "kind": "DeviceClass",
-        "metadata": {
-            "name": labels.device_class(profile),
-            "labels": OURS,
-        },
-        "spec": {"selectors": [{"cel": {"expression": chosen}}]},
-    }
-
-
 def node_config(config: Mapping[str, Any]) -> Manifest:
     """The ConfigMap in which MIG Manager finds our own geometries: a mig-parted file, JSON being YAML."""
     return {
@@ -83,7 +66,7 @@ def node_config(config: Mapping[str, Any]) -> Manifest:
         "metadata": {
             "name": labels.MIG_PARTED_CONFIG,
             "namespace": labels.OPERATOR_NAMESPACE,
-            "labels": OURS,
+            "labels": labels.OURS,
         },
         "data": {"config.yaml": json.dumps(config, indent=2)},
     }
@@ -126,14 +109,13 @@ def _sources(run_id: str, sources: Mapping[str, str]) -> Manifest:
 
 
 def _claim_template(run_id: str, profile: str) -> Manifest:
-    wanted = {"deviceClassName": labels.device_class(profile), "allocationMode": "ExactCount", "count": 1}
     return {
         "apiVersion": "resource.k8s.io/v1",
         "kind": "ResourceClaimTemplate",
         "metadata": _metadata(run_id, claim_template_name(profile), component="claim"),
         "spec": {
             "metadata": {"labels": marked(run_id, component="claim")},
-            "spec": {"devices": {"requests": [{"name": "slice", "exactly": wanted}]}},
+            "spec": claim_spec(profile),
         },
     }
 

@@ -7,6 +7,7 @@ on real hardware beyond these facts is not known here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from mig import labels
 
@@ -19,6 +20,8 @@ class Release:
     """As the request names it: `current`, `article`."""
     operator: str
     """Version of chart gpu-operator."""
+    operator_values: Mapping[str, Any] = field(default_factory=dict)
+    """Values of that chart which only this one has."""
     mig_manager: str
     gfd: str
     """Versions that the operator's chart bundles."""
@@ -37,6 +40,8 @@ class Release:
     """Key of its pods' label; the value is `kubelet-plugin`."""
     plugin_node_selector: Mapping[str, str] = field(default_factory=dict)
     """What MIG Manager's pause takes from a node, so that the plugin leaves and comes back with it."""
+    plugin_tolerations: tuple[Mapping[str, str], ...] = ()
+    """What its chart must be told to tolerate; none where that is the chart's own default."""
     plugin_patience_seconds: float
     """After `success` and fresh labels: how long stale slices may stay before a restart of the plugin is the cure."""
 
@@ -95,6 +100,7 @@ _PAUSED = tuple(
 CURRENT = Release(
     name="current",
     operator="v26.7.0",
+    operator_values={"clusterPolicy": {"deployCR": True}, "gpuCluster": {"deployCR": False}},
     mig_manager="v0.15.0",
     gfd="v0.20.0",
     dra_chart="dra-driver-nvidia-gpu",
@@ -135,6 +141,7 @@ ARTICLE = Release(
     extended_resource="",
     plugin_daemonset="nvidia-dra-driver-gpu-kubelet-plugin",
     plugin_label="nvidia-dra-driver-gpu-component",
+    plugin_tolerations=({"key": labels.GPU_TAINT, "operator": "Exists", "effect": "NoSchedule"},),
     plugin_patience_seconds=15,
     client_label=False,
     pause_labels=_PAUSED,

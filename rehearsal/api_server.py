@@ -27,6 +27,9 @@ Object = dict[str, Any]
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 """Lists that have a key are merged by it: conditions that others wrote stay."""
 
+APPLY = "application/apply-patch+yaml"
+"""JSON is YAML."""
+
 _TIMEOUT = urllib3.Timeout(connect=5, read=30)
 _WATCH_TIMEOUT = urllib3.Timeout(connect=5, read=330)
 _WATCH_SECONDS = 300
@@ -59,7 +62,8 @@ class ApiServer:
         load_kube_config(config_file=str(kubeconfig), client_configuration=config, temp_file_path=str(scratch))
         trust = ssl.create_default_context(cafile=config.ssl_ca_cert)
         trust.load_cert_chain(config.cert_file, config.key_file)
-        self._address: str = config.host
+        self.address: str = config.host
+        """Where it answers: `https://HOST:PORT`."""
         self._pool = urllib3.PoolManager(ssl_context=trust, maxsize=connections, block=True, retries=False)
 
     def get(self, path: str, **query: str) -> Object:
@@ -73,6 +77,10 @@ class ApiServer:
     def patch(self, path: str, body: Object) -> Object:
         """Change what `body` names, by strategic merge."""
         return self._ask("PATCH", path, body=body, content=STRATEGIC_MERGE)
+
+    def apply(self, path: str, body: Object, **query: str) -> Object:
+        """Server-side apply: the object is made, or brought to what `body` says; the query names the field manager."""
+        return self._ask("PATCH", path, query=query, body=body, content=APPLY)
 
     def delete(self, path: str, options: Object | None = None, **query: str) -> None:
         """Delete an object or, by a query, several. What is not there is deleted already."""
@@ -118,7 +126,7 @@ class ApiServer:
         content: str = "application/json",
         timeout: urllib3.Timeout = _TIMEOUT,
     ) -> urllib3.BaseHTTPResponse:
-        url = f"{self._address}{path}" + (f"?{urlencode(query)}" if query else "")
+        url = f"{self.address}{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", "Content-Type": content}
         data = None if body is None else json.dumps(body)
         try:

@@ -19,6 +19,9 @@ from rehearsal.ports import LOOPBACK
 
 # ruff: noqa: N802 (the methods are named by the protocol)
 
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What the engine writes, while it previews, for a string that is not known yet."""
+
 _WORKERS = 32
 """Calls at once: creating and deleting wait, and many runs share the server."""
 

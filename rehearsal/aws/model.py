@@ -14,8 +14,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What Pulumi writes, while it previews, for a string that is not known yet. It fits everywhere."""
+from rehearsal.provider import UNKNOWN
 
 
 @lru_cache(maxsize=64)

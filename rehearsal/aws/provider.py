@@ -15,10 +15,20 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from rehearsal.aws import model as aws_model
-from rehearsal.aws.model import UNKNOWN
 from rehearsal.aws.resource import Aws, Inputs, Interrupted, Kind, Unfinished
 from rehearsal.aws.types import KINDS
-from rehearsal.provider import Call, Server, Servicer, changed, difference, failure, plain, refuse_unfinished, struct
+from rehearsal.provider import (
+    UNKNOWN,
+    Call,
+    Server,
+    Servicer,
+    changed,
+    difference,
+    failure,
+    plain,
+    refuse_unfinished,
+    struct,
+)
 
 # ruff: noqa: N802 (the methods are named by the protocol)
 

@@ -12,22 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mig.gpu import Gpu
 from mig.layout import Geometry, NodeLayout, mig_parted, place, shipped_configs
+from mig.parted import device_filter
 from rehearsal.nvidia.gpus import Card
-
-DEVICE_IDS = {
-    "A100-40GB": "0x20B010DE",
-    "A100-80GB": "0x20B210DE",
-    "A30": "0x20B710DE",
-    "H100-80GB": "0x233010DE",
-    "H100-94GB": "0x232110DE",
-    "H100-96GB": "0x234210DE",
-    "H20": "0x232910DE",
-    "H200": "0x233510DE",
-    "B200": "0x290110DE",
-    "B300": "0x318210DE",
-    "RTX-PRO-6000": "0x2BB510DE",
-}
-"""What a `device-filter` names: PCI device and vendor (nvidia.md, section 5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +103,7 @@ class _Selection(BaseModel):
 
     def matches(self, index: int, model: Gpu) -> bool:
         filters = (self.device_filter,) if isinstance(self.device_filter, str) else self.device_filter
-        if filters and DEVICE_IDS.get(model.name) not in filters:
+        if filters and not set(device_filter(model)) & set(filters):
             return False
         return self.devices == "all" or index in self.devices
 

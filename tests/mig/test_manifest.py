@@ -9,7 +9,7 @@ import pytest
 
 from mig import labels
 from mig.job import IMAGE
-from mig.manifest import build, device_class, namespace, node_config
+from mig.manifest import build, namespace, node_config
 from mig.plan import draw
 from mig.spec import RunSpec
 from training.contract import HTTP_PORT
@@ -93,20 +93,6 @@ def test_values_are_json() -> None:
 def test_namespace_is_restricted() -> None:
     """The API server itself refuses a pod that asks for more than a workload needs."""
     assert one("Namespace", "mig-r1")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
-
-
-@pytest.mark.parametrize(
-    ("profile", "name"), [("1g.5gb", "mig-1g.5gb.nvidia.com"), ("1g.5gb+me", "mig-1g.5gb.me.nvidia.com")]
-)
-def test_device_class(profile: str, name: str) -> None:
-    """A class takes the MIG devices of one profile and of no other."""
-    made = device_class(profile)
-
-    assert name == made["metadata"]["name"]
-    assert made["spec"]["selectors"][0]["cel"]["expression"] == (
-        'device.driver == "gpu.nvidia.com" && device.attributes["gpu.nvidia.com"].type == "mig" && '
-        f'device.attributes["gpu.nvidia.com"].profile == "{profile}"'
-    )
 
 
 def test_claim_template() -> None:

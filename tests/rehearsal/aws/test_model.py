@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from rehearsal.aws.model import UNKNOWN, operation, request, violations
+from rehearsal.aws.model import operation, request, violations
+from rehearsal.provider import UNKNOWN
 
 GROUP: dict[str, Any] = {
     "clusterName": "mig",

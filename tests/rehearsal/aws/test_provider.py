@@ -13,12 +13,12 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from rehearsal.aws.account import REGION
 from rehearsal.aws.cloud import Cloud
-from rehearsal.aws.model import UNKNOWN
 from rehearsal.aws.provider import Provider
 from rehearsal.aws.resource import Aws
 from rehearsal.clock import Clock
 from rehearsal.faults import Enrolment, Fault, enroll
 from rehearsal.node.instance import Instance
+from rehearsal.provider import UNKNOWN
 
 TEMPLATE, GROUP = "aws:ec2/launchTemplate:LaunchTemplate", "aws:eks/nodeGroup:NodeGroup"
 Inputs = dict[str, Any]

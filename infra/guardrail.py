@@ -1,0 +1,74 @@
+"""
+Two of the rule's three doors: a policy pack, which Pulumi's engine asks about every resource, and the API server.
+
+The pack is an executable of its own: `pack` writes it, and the engine, given its path, starts it. That needs no plugin
+of Pulumi's beside the engine.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra.objects import declare
+from mig import admission as cel
+from mig.guardrail import violations
+
+if TYPE_CHECKING:
+    import pulumi
+    from pulumi_policy import ReportViolation, ResourceValidationArgs, ResourceValidationPolicy
+
+PACK = "mig-guardrail"
+_KUBERNETES = "kubernetes:"
+
+
+def admission(opts: "pulumi.ResourceOptions") -> None:
+    """The rule on claims before everybody's: the policy, and that it holds."""
+    import pulumi
+
+    rule = declare(cel.policy(), opts)
+    declare(cel.binding(), pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[rule])))
+
+
+def pack(folder: Path) -> Path:
+    """Write the pack into an empty folder, and return what to give the engine as `policy_packs`."""
+    description = "runtime: python\nversion: 1.0.0\n"
+    (folder / "PulumiPolicy.yaml").write_text(f"name: {PACK}\n{description}", encoding="utf-8")
+    executable = folder / PACK
+    # Unbuffered: the engine reads the port from the pack's output.
+    executable.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m infra.guardrail "$@"\n', encoding="utf-8")
+    executable.chmod(0o755)
+    return executable
+
+
+def policy() -> "ResourceValidationPolicy":
+    """The rule, as the engine asks it."""
+    from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
+
+    return ResourceValidationPolicy(
+        name=PACK,
+        description="Claims ask for MIG slices; GPU nodes are tainted, tagged and closed; nothing is public.",
+        enforcement_level=EnforcementLevel.MANDATORY,
+        validate=_validate,
+    )
+
+
+def main() -> None:
+    """Serve the pack to the engine that started this process, until it ends it."""
+    from pulumi_policy import PolicyPack
+
+    PolicyPack(name=PACK, policies=[policy()])
+
+
+def _validate(args: "ResourceValidationArgs", report: "ReportViolation") -> None:
+    for violation in violations(_manifest(args.resource_type, args.props)):
+        report(violation, None)
+
+
+def _manifest(token: str, props: Any) -> dict[str, Any]:  # noqa: ANN401 (a mapping of Pulumi's, of any JSON)
+    """Kubernetes' objects name their kind themselves; for those of AWS their Pulumi type is it."""
+    kind = token.rpartition(":")[2] if token.startswith(_KUBERNETES) else token
+    return {**props, "kind": kind}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""
+What stands in a cluster for as long as the cluster does: NVIDIA's two charts, monitoring, classes of slices, the rule.
+
+It knows nothing of runs, nor of AWS: a cluster somebody else made serves as well. What costs is its pods on the system
+nodes; GPU nodes are a run's own (infra.gpu_nodes).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.dra_driver import dra_driver
+from infra.gpu_operator import gpu_operator
+from infra.guardrail import admission
+from infra.monitoring import GRAFANA_SECRET, GRAFANA_SERVICE, monitoring
+from infra.objects import declare, namespace
+from mig import labels
+from mig.device_class import API_VERSION, claim_spec, device_class, kinds, quota_key
+from mig.release import Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """Others who use slices without our pipeline."""
+
+    namespace: str
+    """Made, and theirs; a claim template stands in it for every profile and size."""
+    most: Mapping[str, int] = field(default_factory=dict)
+    """How many slices of a profile or size they may hold at once; what is not named is not limited."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformArgs:
+    """The platform of one cluster."""
+
+    cluster: str
+    """EKS's name of it, which names the stack."""
+    release: Release
+    kubeconfig: str = field(repr=False)
+    """Its content or its path. On EKS its credential is a command that asks for a token, for tokens live 15 minutes."""
+    instance_types: tuple[str, ...] = ("p4d.24xlarge",)
+    """For the profiles of their GPUs classes stand; a run brings what it lacks."""
+    teams: tuple[Team, ...] = (Team(namespace="mig-shared"),)
+
+
+def stack_name(cluster: str) -> str:
+    """The same each time it is computed."""
+    return f"platform-{cluster}"
+
+
+def program(args: PlatformArgs) -> Callable[[], None]:
+    """What stands, as Pulumi runs it."""
+
+    def declare_all() -> None:
+        import pulumi
+        import pulumi_kubernetes
+
+        provider = pulumi_kubernetes.Provider("cluster", kubeconfig=args.kubeconfig, enable_server_side_apply=True)
+        opts = pulumi.ResourceOptions(provider=provider)
+        spaces = (labels.MONITORING_NAMESPACE, labels.OPERATOR_NAMESPACE, labels.DRA_NAMESPACE)
+        watched, operated, driven = (declare(namespace(name), opts) for name in spaces)
+        watching = monitoring(opts, after=[watched])
+        operator = gpu_operator(args.release, opts, after=[operated, watching])
+        dra_driver(args.release, opts, after=[driven, operator])
+        admission(opts)
+        _classes(args, opts)
+        pulumi.export("release", args.release.name)
+        pulumi.export("grafana", {"namespace": spaces[0], "service": GRAFANA_SERVICE, "secret": GRAFANA_SECRET})
+
+    return declare_all
+
+
+def _classes(args: PlatformArgs, opts: Any) -> None:  # noqa: ANN401 (pulumi is imported while a program runs)
+    import pulumi
+
+    asked = kinds(args.instance_types)
+    for kind in asked:
+        declare(device_class(kind), opts)
+    for team in args.teams:
+        there = [declare(namespace(team.namespace), opts)]
+        following = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=there))
+        for kind in asked:
+            declare(_template(team, kind), following)
+        if team.most:
+            declare(_quota(team), following)
+
+
+def _template(team: Team, kind: str) -> dict[str, Any]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "ResourceClaimTemplate",
+        "metadata": _metadata(team, f"mig-{kind.replace('+', '.')}"),
+        "spec": {"spec": claim_spec(kind)},
+    }
+
+
+def _quota(team: Team) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": _metadata(team, "mig-slices"),
+        "spec": {"hard": {quota_key(kind): str(most) for kind, most in team.most.items()}},
+    }
+
+
+def _metadata(team: Team, name: str) -> dict[str, Any]:
+    return {"name": name, "namespace": team.namespace, "labels": labels.OURS}
