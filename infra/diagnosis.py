@@ -15,6 +15,7 @@ from pathlib import Path
 from pulumi.automation import EngineEvent, OpType
 from pulumi.automation.events import StepEventMetadata
 
+from mig.changes import Action, Change, Changes, named
 from mig.errors import Failed, PipelineError, Temporary
 
 THROTTLED = frozenset({
@@ -33,41 +34,81 @@ THROTTLED = frozenset({
 
 _DELAY = 15.0
 _AWS = re.compile(r"https response error StatusCode: \d+, RequestID: [^,]*, (?:api error )?(\w+): (.*)", re.DOTALL)
+_STATUS = re.compile(r"unexpected state '(\w+)', wanted target '\w+'\. last error: [^:]*: (\w+): (.*)", re.DOTALL)
+"""The real provider's words for what exists and did not become what it should (terraform-plugin-sdk's waiters)."""
+
 _KILLED = re.compile(r"\s*code: -(\d+)")
+_STOPPED = re.compile(r"\s*code: 8\b")
+"""The CLI's exit code when it was cancelled (pulumi v3.259.0, pkg/cmd/pulumi/cmd/exit_codes.go)."""
+
 _LOCK = re.compile(r"created by [^@\s]+@(\S+) \(pid (\d+)\)")
 _STACK = "pulumi:pulumi:Stack"
+_ENGINES_OWN = "pulumi:"
 _DOING = {
     OpType.CREATE: "creating",
     OpType.UPDATE: "updating",
     OpType.DELETE: "deleting",
     OpType.CREATE_REPLACEMENT: "replacing",
 }
+_ACTIONS: dict[OpType, Action] = {
+    OpType.CREATE: "create",
+    OpType.UPDATE: "update",
+    OpType.REPLACE: "replace",
+    OpType.DELETE: "delete",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Which part of a story an operation is, and how far it is, for whoever has seen beforehand how much there is."""
+
+    phase: str = "capacity"
+    """Named in the error when it fails."""
+    of: int = 0
+    """Resources that change, as a preview counted them. 0: nobody has counted."""
+    show: Callable[[float], None] = lambda _: None
+    """Shown the per cent that are done, each time that another one is."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Listener:
-    """Hears one operation of the engine: tells the steps as they begin, and remembers what went wrong."""
+    """Hears one operation of the engine: tells the steps as they begin, and remembers what came of them."""
 
-    phase: str
-    """Named in the error when it fails."""
     tell: Callable[[str], None]
+    progress: Progress
+    begun: list[str] = field(default_factory=list)
+    """URNs of what changes, each once."""
+    done: set[str] = field(default_factory=set)
+    looked_at: set[str] = field(default_factory=set)
+    """URNs of what a refresh looks at: only when it has looked does it know what has changed."""
+    changes: list[Change] = field(default_factory=list)
+    same: int = 0
     failed: list[StepEventMetadata] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     """The first error of each resource, by URN; the engine's own under the empty name."""
 
     def hear(self, event: EngineEvent) -> None:
         """Take in one event; the engine's threads call this one by one."""
-        if step := event.resource_pre_event:
+        if (step := event.resource_pre_event) and not step.metadata.type.startswith(_ENGINES_OWN):
+            self._count(step.metadata)
             self._announce(step.metadata)
+        if ended := event.res_outputs_event:
+            self._conclude(ended.metadata)
         if (said := event.diagnostic_event) and said.severity == "error":
             self.errors.setdefault(said.urn or "", said.message.strip())
         if failure := event.res_op_failed_event:
             self.failed.append(failure.metadata)
 
+    def heard(self) -> Changes:
+        """What the operation changes, or would change."""
+        return Changes(changes=tuple(self.changes), same=self.same)
+
     def failure(self, exit_text: str) -> PipelineError | None:
         """What the failure means; None where nothing explains it. `exit_text` is the engine's own last word."""
         if killed := _KILLED.match(exit_text):
-            return Failed(self.phase, f"the Pulumi engine was ended by signal {killed[1]}")
+            return Failed(self.progress.phase, f"the Pulumi engine was ended by signal {killed[1]}")
+        if _STOPPED.match(exit_text):
+            return Failed(self.progress.phase, "the Pulumi engine was told to stop before it was done")
         for step in self.failed:
             if step.urn in self.errors:
                 return self._meaning(f"{_DOING.get(step.op, step.op.value)} {_named(step.urn)}", self.errors[step.urn])
@@ -76,15 +117,35 @@ class Listener:
         return None
 
     def _meaning(self, what: str, text: str) -> PipelineError:
+        if stuck := _STATUS.search(text):
+            return Failed(self.progress.phase, f"{what}: it is {stuck[1]}, {stuck[2]}: {stuck[3].strip()}")
         found = _AWS.search(text)
         reason = f"{found[1]}: {found[2].strip()}" if found else text
         if found and found[1] in THROTTLED:
             return Temporary(f"{what}: {reason}", delay=_DELAY)
-        return Failed(self.phase, f"{what}: {reason}")
+        return Failed(self.progress.phase, f"{what}: {reason}")
+
+    def _count(self, step: StepEventMetadata) -> None:
+        """A replacement is three steps, and one change."""
+        if step.op is OpType.REFRESH:
+            self.looked_at.add(step.urn)
+        if action := _ACTIONS.get(step.op):
+            self.changes.append(Change(action=action, kind=step.type, name=_name(step.urn)))
+        self.same += step.op is OpType.SAME
 
     def _announce(self, step: StepEventMetadata) -> None:
-        if step.op in _DOING and step.type.startswith("aws:"):
-            self.tell(f"{_DOING[step.op]} {_named(step.urn)}")
+        if step.op in _DOING:
+            self.begun += [] if step.urn in self.begun else [step.urn]
+            number = f" ({self.begun.index(step.urn) + 1} of {self.progress.of})" if self.progress.of else ""
+            self.tell(f"{_DOING[step.op]} {_named(step.urn)}{number}")
+
+    def _conclude(self, step: StepEventMetadata) -> None:
+        if step.urn in self.looked_at:
+            self.looked_at.remove(step.urn)
+            self._count(step)
+        elif step.urn in self.begun and step.op in _DOING and self.progress.of:
+            self.done.add(step.urn)
+            self.progress.show(min(100 * len(self.done) / self.progress.of, 100))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,5 +185,8 @@ def owner_lives(owner: LockOwner) -> bool:
 
 def _named(urn: str) -> str:
     """`urn:pulumi:demo-1::mig::aws:eks/nodeGroup:NodeGroup::gpu-demo-1` is `NodeGroup gpu-demo-1`."""
-    *_, kind, name = urn.split("::")
-    return f"{kind.rsplit(':', 1)[-1]} {name}"
+    return named(urn.split("::")[2], _name(urn))
+
+
+def _name(urn: str) -> str:
+    return urn.split("::", 3)[3]

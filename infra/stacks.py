@@ -1,5 +1,5 @@
 """
-The Pulumi engine, driven from one place: raise a stack, read it, destroy it whole.
+The Pulumi engine, driven from one place: preview a stack, raise it, read it, refresh it, destroy it whole.
 
 A stack is a name and a program; where engine, state and providers are is told by a `Backend`. Every call works from an
 empty folder of its own: what a stack is stands in its state alone, so that a teardown started anywhere else finds it
@@ -8,15 +8,18 @@ there. What the engine says of a failure is translated here, by event and by AWS
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from pulumi import automation
 
 from infra.backend import Backend
-from infra.diagnosis import Listener, lock_owner, owner_lives
+from infra.diagnosis import Listener, Progress, lock_owner, owner_lives
+from infra.recovery import Identify, State, failed, interrupted, owned, settled
+from mig.changes import Changes
 from mig.errors import Failed, Temporary
 
 PROJECT = "mig"
@@ -27,15 +30,77 @@ Tell = Callable[[str], None]
 Result = TypeVar("Result")
 
 
-def raise_stack(backend: Backend, name: str, program: Program, *, region: str, tell: Tell) -> dict[str, Any]:
+def preview(backend: Backend, name: str, program: Program, *, region: str) -> Changes:
+    """
+    What raising the stack would change. Leaves no trace: a stack that is not there is not made either.
+
+    Raises Failed when the program declares what cannot be.
+    """
+    with (
+        _listening(Progress(phase="preview"), lambda _: None) as listener,
+        _imagined(backend, name, program, region) as stack,
+    ):
+        stack.preview(on_event=listener.hear, color="never", suppress_progress=True)
+    return listener.heard()
+
+
+def raise_stack(
+    backend: Backend,
+    name: str,
+    program: Program,
+    *,
+    region: str,
+    tell: Tell,
+    progress: Progress = Progress(),  # noqa: B008 (a frozen value)
+) -> dict[str, Any]:
     """
     Make the stack be what the program declares, and return its outputs.
 
-    Raises Failed when a resource cannot be made; what was made until then stays in the state, to be destroyed.
+    What failed when it was made is deleted first: as its inputs are the same, the engine would let it be, and call it
+    made. (`up(replace=...)` would create the new one first, under a name that is taken.) Raises Failed when a resource
+    cannot be made; what was made until then stays in the state, to be destroyed.
     """
-    with _stack(backend, name, program=program, region=region) as stack, _listening("capacity", tell) as listener:
+    with (
+        _made(backend, name, program, region) as stack,
+        _listening(progress, tell) as listener,
+    ):
+        _clear(stack, progress.phase, tell)
         done = _unlocked(stack, lambda: stack.up(on_event=listener.hear, **_QUIET))
     return {output: value.value for output, value in done.outputs.items()}
+
+
+def recover(backend: Backend, name: str, *, identify: Identify, tell: Tell) -> None:
+    """
+    Put right what an engine that was killed has left: its lock, and what it had begun to create.
+
+    A stack that nothing happened to, or that is not there, is let be. Raises Temporary when an engine that lives is at
+    work on it.
+    """
+    try:
+        with _stack(backend, name) as stack:
+            before = _state(stack)
+            if not interrupted(before):
+                return
+            tell(f"stack {name} was left in the middle of something: putting it right")
+            after = settled(before, identify)
+            if _state(stack) != before:
+                raise Temporary(f"stack {name} is being changed by another engine", delay=_LOCKED_DELAY)
+            _unlocked(stack, lambda: stack.import_stack(automation.Deployment(version=3, deployment=dict(after))))
+    except automation.StackNotFoundError:
+        return
+
+
+def refresh(backend: Backend, name: str, *, tell: Tell) -> Changes:
+    """
+    Look at everything that the stack has, and keep in its state what is true. What changed outside is returned.
+
+    Raises Failed when something of the stack failed when it was made: looked at anew, it would pass for made.
+    """
+    with _stack(backend, name) as stack, _listening(Progress(phase="refresh"), tell) as listener:
+        if failed(_state(stack)):
+            raise Failed("refresh", f"stack {name} holds what failed when it was made: raise it again, or destroy it")
+        _unlocked(stack, lambda: stack.refresh(on_event=listener.hear, **_QUIET))
+    return listener.heard()
 
 
 def outputs(backend: Backend, name: str) -> dict[str, Any]:
@@ -49,11 +114,11 @@ def outputs(backend: Backend, name: str) -> dict[str, Any]:
 
 def names(backend: Backend) -> tuple[str, ...]:
     """All stacks that the state knows, whoever raised them."""
-    with _workspace(backend, {}) as options:
+    with _workspace(backend) as options:
         return tuple(stack.name for stack in automation.LocalWorkspace(**vars(options)).list_stacks())
 
 
-def destroy(backend: Backend, name: str, *, tell: Tell) -> None:
+def destroy(backend: Backend, name: str, *, tell: Tell, show: Callable[[float], None] = lambda _: None) -> None:
     """
     Delete everything of the stack, then the stack. One that is not there is gone already.
 
@@ -62,8 +127,10 @@ def destroy(backend: Backend, name: str, *, tell: Tell) -> None:
     is at work on the stack.
     """
     try:
-        with _stack(backend, name) as stack, _listening("teardown", tell) as listener:
-            if (stack.export_stack().deployment or {}).get("pending_operations"):
+        with _stack(backend, name) as stack, _listening(Progress(phase="teardown"), tell) as listener:
+            state = _state(stack)
+            listener.progress = replace(listener.progress, of=owned(state), show=show)
+            if interrupted(state):
                 _unlocked(stack, lambda: stack.refresh(on_event=listener.hear, clear_pending_creates=True, **_QUIET))
             options = {"refresh": True, "continue_on_error": True, "remove": True, **_QUIET}
             _unlocked(stack, lambda: stack.destroy(on_event=listener.hear, **options))
@@ -79,9 +146,9 @@ _LOCKED_DELAY = 5.0
 
 
 @contextmanager
-def _listening(phase: str, tell: Tell) -> Iterator[Listener]:
+def _listening(progress: Progress, tell: Tell) -> Iterator[Listener]:
     """Translate a failure of the engine by what it said on the way."""
-    listener = Listener(phase=phase, tell=tell)
+    listener = Listener(tell=tell, progress=progress)
     try:
         yield listener
     except (automation.StackNotFoundError, automation.ConcurrentUpdateError, automation.InlineSourceRuntimeError):
@@ -107,24 +174,51 @@ def _unlocked(stack: automation.Stack, act: Callable[[], Result]) -> Result:
     return act()
 
 
+def _clear(stack: automation.Stack, phase: str, tell: Tell) -> None:
+    """Delete what failed when it was made, and what stands on it."""
+    if stuck := failed(_state(stack)):
+        options = {"target": stuck, "target_dependents": True, **_QUIET}
+        with _listening(Progress(phase=phase), tell) as listener:
+            _unlocked(stack, lambda: stack.destroy(on_event=listener.hear, **options))
+
+
+def _state(stack: automation.Stack) -> State:
+    return stack.export_stack().deployment or {}
+
+
+@contextmanager
+def _imagined(backend: Backend, name: str, program: Program, region: str) -> Iterator[automation.Stack]:
+    """The stack; one that is not there is made in a state of its own, which goes with it."""
+    with ExitStack() as opened:
+        try:
+            stack = opened.enter_context(_stack(backend, name, program=program, region=region))
+        except automation.StackNotFoundError:
+            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="mig-preview-"))
+            apart = replace(backend, url=f"file://{folder}")
+            stack = opened.enter_context(_made(apart, name, program, region))
+        yield stack
+
+
+@contextmanager
+def _made(backend: Backend, name: str, program: Program, region: str) -> Iterator[automation.Stack]:
+    """The stack, made where it is not there."""
+    with _workspace(backend, name, region) as options:
+        yield automation.create_or_select_stack(name, project_name=PROJECT, program=program, opts=options)
+
+
 @contextmanager
 def _stack(
     backend: Backend, name: str, *, program: Program | None = None, region: str = ""
 ) -> Iterator[automation.Stack]:
-    """The stack: made when a program is given, else found. Raises StackNotFoundError."""
-    config = {"aws:region": region} if region else {}
-    with _workspace(backend, {name: automation.StackSettings(config=config)}) as options:
-        if program is None:
-            yield automation.select_stack(name, project_name=PROJECT, program=_nothing, opts=options)
-        else:
-            yield automation.create_or_select_stack(name, project_name=PROJECT, program=program, opts=options)
+    """The stack that is there. Raises StackNotFoundError."""
+    with _workspace(backend, name, region) as options:
+        yield automation.select_stack(name, project_name=PROJECT, program=program or _nothing, opts=options)
 
 
 @contextmanager
-def _workspace(
-    backend: Backend, settings: Mapping[str, automation.StackSettings]
-) -> Iterator[automation.LocalWorkspaceOptions]:
+def _workspace(backend: Backend, name: str = "", region: str = "") -> Iterator[automation.LocalWorkspaceOptions]:
     """A folder for one call. The Automation API's own would be left behind."""
+    settings = automation.StackSettings(config={"aws:region": region} if region else {})
     with tempfile.TemporaryDirectory(prefix="mig-pulumi-") as folder:
         yield automation.LocalWorkspaceOptions(
             work_dir=folder,
@@ -139,7 +233,7 @@ def _workspace(
             project_settings=automation.ProjectSettings(
                 name=PROJECT, runtime="python", main=folder, backend=automation.ProjectBackend(url=backend.url)
             ),
-            stack_settings=settings,
+            stack_settings={name: settings} if name else {},
         )
 
 

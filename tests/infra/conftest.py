@@ -12,6 +12,7 @@ import pulumi
 import pytest
 
 from infra.backend import Backend
+from infra.gpu_nodes import Cut, GpuNodesArgs
 from rehearsal.aws.account import REGION
 from rehearsal.aws.cloud import Cloud
 from rehearsal.aws.provider import Provider
@@ -129,3 +130,21 @@ def backend(tmp_path: Path, cloud: Cloud, clock: Clock) -> Iterator[Backend]:
     closed.set()
     provider.stop()
     gc.collect()  # the SDK leaves sockets and coroutines behind, which would complain during a later test
+
+
+@pytest.fixture
+def args(cloud: Cloud) -> GpuNodesArgs:
+    """One attempt, for one node."""
+    cluster = cloud.client("eks").describe_cluster(name="mig")["cluster"]
+    return GpuNodesArgs(
+        run_id="demo",
+        attempt=1,
+        cluster="mig",
+        node_role_arn=cloud.client("iam").get_role(RoleName="mig-node")["Role"]["Arn"],
+        subnet_id=cluster["resourcesVpcConfig"]["subnetIds"][0],
+        market="on-demand",
+        instance_type="p4d.24xlarge",
+        cuts=(Cut(config_name="all-balanced", nodes=1),),
+        lease="2026-11-23T20:00:00Z",
+        owner="ada",
+    )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pulumi.automation import EngineEvent
 
-from infra.diagnosis import Listener, LockOwner, lock_owner, owner_lives
+from infra.diagnosis import Listener, LockOwner, Progress, lock_owner, owner_lives
 from mig.errors import Failed, PipelineError, Temporary
 
 STACK = "urn:pulumi:demo-1::mig::pulumi:pulumi:Stack::mig-demo-1"
@@ -36,7 +36,7 @@ FAILED = EngineEvent.from_json({"sequence": 2, "timestamp": 1, "resOpFailedEvent
 
 def meaning(events: list[EngineEvent], exit_text: str = " code: 1") -> PipelineError | None:
     """What a listener makes of these."""
-    listener = Listener(phase="capacity", tell=lambda _: None)
+    listener = Listener(tell=lambda _: None, progress=Progress())
     for event in events:
         listener.hear(event)
     return listener.failure(exit_text)
@@ -59,6 +59,20 @@ def meaning(events: list[EngineEvent], exit_text: str = " code: 1") -> PipelineE
             [said(STACK, "update failed"), said(GROUP, "Missing required parameter: subnets")],
             "capacity: NodeGroup gpu-demo-1: Missing required parameter: subnets",
             id="an input that was refused when checked: no operation had begun",
+        ),
+        pytest.param(
+            [
+                said(
+                    GROUP,
+                    "1 error occurred:\n\t* waiting for EKS Node Group (mig:gpu-demo-1) create: unexpected state"
+                    " 'CREATE_FAILED', wanted target 'ACTIVE'. last error: eks-gpu-1f: AsgInstanceLaunchFailures: Could"
+                    " not launch On-Demand Instances.\n\n",
+                ),
+                FAILED,
+            ],
+            "capacity: creating NodeGroup gpu-demo-1: it is CREATE_FAILED, AsgInstanceLaunchFailures: Could not launch"
+            " On-Demand Instances.",
+            id="what exists and failed is told by its status and EKS's own code",
         ),
         pytest.param([said("", "disk full")], "capacity: the engine: disk full", id="the engine's own trouble"),
         pytest.param(
@@ -93,19 +107,40 @@ def test_unknown_stays_unknown() -> None:
     assert meaning([]) is None
 
 
-def test_killed_engine() -> None:
-    """An engine that was killed says so itself by nothing but its exit code."""
-    assert "capacity: the Pulumi engine was ended by signal 9" == str(meaning([], "\n code: -9\n stdout: \n stderr: "))
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        pytest.param(-9, "capacity: the Pulumi engine was ended by signal 9", id="it was killed"),
+        pytest.param(
+            8, "capacity: the Pulumi engine was told to stop before it was done", id="it was interrupted twice"
+        ),
+    ],
+)
+def test_ended_engine(code: int, sentence: str) -> None:
+    """An engine that was ended says so by nothing but its exit code."""
+    assert sentence == str(meaning([], f"\n code: {code}\n stdout: \n stderr: "))
 
 
 def test_steps_are_told() -> None:
     """Who waits hears what the engine is doing."""
     told: list[str] = []
-    listener = Listener(phase="capacity", tell=told.append)
+    listener = Listener(tell=told.append, progress=Progress())
     for op in ("same", "create", "delete"):
         listener.hear(EngineEvent.from_json({"sequence": 1, "timestamp": 1, "resourcePreEvent": step(op)}))
 
     assert ["creating NodeGroup gpu-demo-1", "deleting NodeGroup gpu-demo-1"] == told
+
+
+def test_progress_is_counted_by_resource() -> None:
+    """A replacement is three steps of the engine's and one change; who watches sees how many of how many are done."""
+    told, shown = [], []
+    listener = Listener(tell=told.append, progress=Progress(of=2, show=shown.append))
+    for op in ("delete-replaced", "replace", "create-replacement"):
+        listener.hear(EngineEvent.from_json({"sequence": 1, "timestamp": 1, "resourcePreEvent": step(op)}))
+        listener.hear(EngineEvent.from_json({"sequence": 2, "timestamp": 1, "resOutputsEvent": step(op)}))
+
+    assert (["replacing NodeGroup gpu-demo-1 (1 of 2)"], [50.0]) == (told, shown)
+    assert "0 to create, 0 to update, 1 to replace, 0 to delete, 0 unchanged" == str(listener.heard())
 
 
 def test_lock_owner() -> None:

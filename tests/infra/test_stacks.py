@@ -1,24 +1,19 @@
 """The real Pulumi engine, driven through its whole life against the simulated account."""
 
-import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from infra import stacks
 from infra.backend import Backend
-from infra.gpu_nodes import Cut, GpuNodesArgs, program
+from infra.gpu_nodes import GpuNodesArgs, program
 from mig.errors import Failed, Temporary
 from rehearsal.aws.account import REGION
 from rehearsal.aws.cloud import Cloud
+from tests.infra.attempt import NAME, eventually, groups, quiet, raising, templates
 from tests.infra.conftest import HandClock, Yard
 
 pytestmark = [
@@ -27,58 +22,6 @@ pytestmark = [
     # What the SDK leaves behind complains when it is collected.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-NAME = "demo-1"
-
-
-def quiet(_: str) -> None:
-    """Nobody watches."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Raising:
-    """A stack that is being raised."""
-
-    engine: int
-    """The number of the engine's process."""
-    outcome: Future[dict[str, Any]]
-
-
-@pytest.fixture
-def args(cloud: Cloud) -> GpuNodesArgs:
-    """One attempt, for one node."""
-    cluster = cloud.client("eks").describe_cluster(name="mig")["cluster"]
-    return GpuNodesArgs(
-        run_id="demo",
-        attempt=1,
-        cluster="mig",
-        node_role_arn=cloud.client("iam").get_role(RoleName="mig-node")["Role"]["Arn"],
-        subnet_id=cluster["resourcesVpcConfig"]["subnetIds"][0],
-        market="on-demand",
-        instance_type="p4d.24xlarge",
-        cuts=(Cut(config_name="all-balanced", nodes=1),),
-        lease="2026-11-23T20:00:00Z",
-        owner="ada",
-    )
-
-
-def groups(cloud: Cloud) -> list[str]:
-    """EKS's node groups."""
-    names: list[str] = cloud.client("eks").list_nodegroups(clusterName="mig")["nodegroups"]
-    return names
-
-
-def templates(cloud: Cloud) -> list[str]:
-    """Our launch templates; a node group has one of EKS's own besides."""
-    found = cloud.client("ec2").describe_launch_templates()["LaunchTemplates"]
-    return [name for template in found if (name := template["LaunchTemplateName"]).startswith("gpu-")]
-
-
-def eventually(look: Callable[[], Any]) -> Any:
-    """What is seen at last; the test's time limit is the deadline."""
-    while not (seen := look()):
-        time.sleep(0.05)
-    return seen
 
 
 def test_life_of_an_attempt(backend: Backend, cloud: Cloud, yard: Yard, args: GpuNodesArgs) -> None:
@@ -103,10 +46,30 @@ def test_life_of_an_attempt(backend: Backend, cloud: Cloud, yard: Yard, args: Gp
     assert [
         "creating LaunchTemplate gpu",
         "creating NodeGroup gpu-demo-1",
-        "deleting NodeGroup gpu-demo-1",
-        "deleting LaunchTemplate gpu",
+        "deleting NodeGroup gpu-demo-1 (1 of 2)",
+        "deleting LaunchTemplate gpu (2 of 2)",
         "stack demo-1 is gone",
     ] == told
+
+
+def test_a_preview_leaves_no_trace(backend: Backend, cloud: Cloud, args: GpuNodesArgs) -> None:
+    """It names each resource with what would happen to it, and neither account nor state have heard of the stack."""
+    seen = stacks.preview(backend, NAME, program(args), region=REGION)
+
+    assert [("create", "gpu"), ("create", "gpu-demo-1")] == [(each.action, each.name) for each in seen.changes]
+    assert ([], [], ()) == (groups(cloud), templates(cloud), stacks.names(backend))
+
+
+def test_what_changed_outside_is_seen_and_made_good(backend: Backend, cloud: Cloud, args: GpuNodesArgs) -> None:
+    """A group that somebody deleted is noticed by a refresh, and missed by the next preview."""
+    stacks.raise_stack(backend, NAME, program(args), region=REGION, tell=quiet)
+    cloud.client("eks").delete_nodegroup(clusterName="mig", nodegroupName="gpu-demo-1")
+    eventually(lambda: not groups(cloud))
+    noticed = stacks.refresh(backend, NAME, tell=quiet)
+    missed = stacks.preview(backend, NAME, program(args), region=REGION)
+
+    assert [("delete", "gpu-demo-1")] == [(each.action, each.name) for each in noticed.changes]
+    assert "1 to create, 0 to update, 0 to replace, 0 to delete, 1 unchanged" == str(missed)
 
 
 @pytest.mark.parametrize(
@@ -132,23 +95,6 @@ def test_refused(backend: Backend, cloud: Cloud, args: GpuNodesArgs, wrong: dict
 
     assert str(failed.value).startswith(sentence)
     assert ([], [], ()) == (groups(cloud), templates(cloud), stacks.names(backend))
-
-
-@contextmanager
-def raising(backend: Backend, cloud: Cloud, clock: HandClock, args: GpuNodesArgs) -> Iterator[Raising]:
-    """
-    A stack whose engine is at work, until the block ends: its group is being created.
-
-    Only then does the lock name that engine: `stack init`, which ran before it, had locked the stack for a moment too.
-    """
-    with ThreadPoolExecutor() as pool:
-        outcome = pool.submit(stacks.raise_stack, backend, NAME, program(args), region=REGION, tell=quiet)
-        try:
-            eventually(lambda: outcome.done() or groups(cloud))
-            (lock,) = Path(backend.url.removeprefix("file://")).glob(f".pulumi/locks/**/{NAME}/*.json")
-            yield Raising(engine=json.loads(lock.read_text(encoding="utf-8"))["pid"], outcome=outcome)
-        finally:
-            clock.move(60)
 
 
 STILL = pytest.mark.parametrize("clock", [HandClock(1)], ids=["a group is being created as long as it takes"])
