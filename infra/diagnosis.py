@@ -82,7 +82,7 @@ class Listener:
     looked_at: set[str] = field(default_factory=set)
     """URNs of what a refresh looks at: only when it has looked does it know what has changed."""
     changes: list[Change] = field(default_factory=list)
-    same: int = 0
+    unchanged: list[str] = field(default_factory=list)
     failed: list[StepEventMetadata] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     """The first error of each resource, by URN; the engine's own under the empty name."""
@@ -101,7 +101,7 @@ class Listener:
 
     def heard(self) -> Changes:
         """What the operation changes, or would change."""
-        return Changes(changes=tuple(self.changes), same=self.same)
+        return Changes(changes=tuple(self.changes), unchanged=tuple(self.unchanged))
 
     def failure(self, exit_text: str) -> PipelineError | None:
         """What the failure means; None where nothing explains it. `exit_text` is the engine's own last word."""
@@ -131,7 +131,8 @@ class Listener:
             self.looked_at.add(step.urn)
         if action := _ACTIONS.get(step.op):
             self.changes.append(Change(action=action, kind=step.type, name=_name(step.urn)))
-        self.same += step.op is OpType.SAME
+        if step.op is OpType.SAME:
+            self.unchanged.append(step.type)
 
     def _announce(self, step: StepEventMetadata) -> None:
         if step.op in _DOING:

@@ -28,11 +28,15 @@ class Changes:
 
     changes: tuple[Change, ...]
     """In the order in which the engine comes to them."""
-    same: int
-    """Resources that stay as they are."""
+    unchanged: tuple[str, ...]
+    """Kinds of the resources that stay as they are."""
 
     def __add__(self, other: "Changes") -> "Changes":
-        return Changes(changes=self.changes + other.changes, same=self.same + other.same)
+        return Changes(changes=self.changes + other.changes, unchanged=self.unchanged + other.unchanged)
+
+    def kinds(self) -> tuple[str, ...]:
+        """Of all that stands afterwards."""
+        return (*(change.kind for change in self.changes if change.action != "delete"), *self.unchanged)
 
     def counts(self) -> Mapping[Action, int]:
         """How many resources each action takes, those that take none included."""
@@ -41,10 +45,10 @@ class Changes:
 
     def __str__(self) -> str:
         said = ", ".join(f"{number} to {action}" for action, number in self.counts().items())
-        return f"{said}, {self.same} unchanged"
+        return f"{said}, {len(self.unchanged)} unchanged"
 
 
-NONE = Changes(changes=(), same=0)
+NONE = Changes(changes=(), unchanged=())
 """Of no stack at all."""
 
 

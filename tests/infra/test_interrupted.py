@@ -18,7 +18,6 @@ from infra.backend import Backend
 from infra.diagnosis import Progress
 from infra.gpu_nodes import GpuNodesArgs, program
 from infra.recovery import Pending
-from mig.changes import Changes
 from mig.errors import Failed, Temporary
 from rehearsal.aws.account import REGION
 from rehearsal.aws.cloud import Cloud
@@ -102,7 +101,7 @@ def test_what_was_begun_is_found_by_its_name_and_made_anew(
 
     assert ["gpu-demo-1"] == groups(cloud)
     assert ["deleting NodeGroup gpu-demo-1", "creating NodeGroup gpu-demo-1"] == told[1:]
-    assert Changes(changes=(), same=2) == again
+    assert "0 to create, 0 to update, 0 to replace, 0 to delete, 2 unchanged" == str(again)
 
 
 def test_what_was_begun_is_destroyed_when_it_can_be_named(

@@ -9,7 +9,7 @@ CLUSTER = Changes(
         Change(action="create", kind=GROUP, name="system"),
         Change(action="replace", kind=GROUP, name="other"),
     ),
-    same=4,
+    unchanged=(ROLE,) * 4,
 )
 
 
@@ -22,9 +22,16 @@ def test_stacks_add_up() -> None:
     """Several stacks are read as one, in the order in which they are raised."""
     both = NONE + CLUSTER + CLUSTER
 
-    assert (CLUSTER.changes * 2, 8) == (both.changes, both.same)
+    assert (CLUSTER.changes * 2, 8) == (both.changes, len(both.unchanged))
 
 
 def test_a_resource_is_called_by_its_kind_and_name() -> None:
     """Pulumi's module path is of no use to who reads."""
     assert "NodeGroup gpu-demo-1" == named(GROUP, "gpu-demo-1")
+
+
+def test_what_stands_afterwards() -> None:
+    """What goes is not counted, what is changed or stays is."""
+    gone = Changes(changes=(Change(action="delete", kind=GROUP, name="old"),), unchanged=(ROLE,))
+
+    assert (ROLE,) == gone.kinds()
