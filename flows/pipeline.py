@@ -26,7 +26,7 @@ from tasks.connect import Site, site
 from tasks.launch import launch
 from tasks.progress import say
 from tasks.provision import release
-from tasks.publish import record
+from tasks.publish import publish_plan, record
 from tasks.ready import slices_ready
 from tasks.stage import stage
 
@@ -44,6 +44,7 @@ def pipeline(spec: RunSpec) -> State[RunReport]:
     with tale.ending():
         check(spec)
         plan = tale.tell("plan", draw, spec, tale.run_id)
+        publish_plan(spec, plan)
         with _placed(tale) as place, tale.published(place), _gpu_nodes(tale, place, plan) as nodes:
             data = tale.tell("stage", stage, place)
             ready = tale.tell("ready", slices_ready, place, plan, nodes, spec.release)

@@ -9,9 +9,13 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 from prefect.cache_policies import NO_CACHE
 
 from mig.census import Census, holdings, table
+from mig.ladder import rank
 from mig.ledger import Lease
 from mig.page import markdown, render
+from mig.plan import Plan
+from mig.proposal import markdown as proposal
 from mig.report import RunReport
+from mig.spec import RunSpec
 from tasks.aws import call
 from tasks.connect import Site
 from tasks.progress import say
@@ -45,6 +49,12 @@ def write_lease(site: Site, lease: Lease) -> None:
     """Put a stack's lease where a sweep looks for it, before anything of the stack is asked for."""
     key = f"runs/{lease.run_id}/leases/{lease.stack}.json"
     call(site, "s3", "put_object", Bucket=site.bucket, Key=key, Body=lease.to_json().encode())
+
+
+def publish_plan(spec: RunSpec, plan: Plan) -> None:
+    """What the run is about to do, as the first artifact of its flow run."""
+    page = proposal(spec, plan, rank(plan, spec))
+    create_markdown_artifact(page, key="plan", description=f"Request and plan of {plan.run_id}")
 
 
 @task(name="publish the report", cache_policy=NO_CACHE)
