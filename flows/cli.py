@@ -12,7 +12,7 @@ import sys
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -25,11 +25,7 @@ from mig import census
 from mig.errors import Failed, Refused
 from mig.layout import mig_parted
 from mig.plan import Plan, draw, summary
-from mig.report import RunReport, exit_code
 from mig.spec import RunSpec, check, read, with_settings
-
-if TYPE_CHECKING:
-    from prefect.client.schemas.objects import State
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 stage = typer.Typer(no_args_is_help=True, help="The World of a rehearsal: its simulated cloud and its real servers.")
@@ -63,13 +59,16 @@ def run(
     spec_file: SpecFile,
     settings: Settings = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the World open afterwards, for a look.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Where no offer holds, try again as the request says.")] = False,
 ) -> None:
     """Carry out a request, from plan to teardown, and end with its report."""
     spec = _spec(spec_file, settings)
     _check_before_prefect(draw(spec, "planned"), spec)
     _prefect_for_a_shell()
     with surroundings(spec.rehearsal.time_scale, _say, keep=keep):
-        code = _carried_out(spec)
+        from flows.in_shell import carried_out  # Prefect reads its settings when it is imported
+
+        code = carried_out(spec, wait=wait, tell=_say)
     raise typer.Exit(code)
 
 
@@ -112,9 +111,10 @@ def teardown(run_id: Annotated[str, typer.Argument(metavar="RUN")]) -> None:
     """End what a run left: its Jobs, its nodes, its stacks; and ask what still exists."""
     _prefect_for_a_shell()
     with server():
+        from flows.in_shell import ended
         from flows.teardown import teardown as take_down
 
-        code = _ended(take_down(run_id, return_state=True))
+        code = ended(take_down(run_id, return_state=True))
     raise typer.Exit(code)
 
 
@@ -125,6 +125,7 @@ def sweep(
     """Take down what outlived its run, whoever started it."""
     _prefect_for_a_shell()
     with server():
+        from flows.in_shell import ended
         from flows.sweep import sweep as take_down
         from flows.tables import show
 
@@ -132,7 +133,7 @@ def sweep(
         answers = state.result(raise_on_failure=False)
         if isinstance(answers, tuple):  # else it was refused, which its state says
             show([asdict(answer) for answer in answers], title="runs")
-        code = _ended(state)
+        code = ended(state)
     raise typer.Exit(code)
 
 
@@ -194,35 +195,6 @@ def main() -> None:
     except Failed as error:
         print(f"failed: {error}", file=sys.stderr)
         sys.exit(1)
-
-
-def _carried_out(spec: RunSpec) -> int:
-    """Run the pipeline, say in the last line where its report is, and return the exit code."""
-    from prefect.logging.handlers import APILogWorker
-
-    from flows.pipeline import pipeline  # Prefect reads its settings when it is imported
-    from flows.telling import run_id
-    from tasks.publish import report_path
-
-    state = pipeline(spec, return_state=True)
-    APILogWorker.drain_all()  # while the server is there
-    if state.message:
-        print(f"{state.name}: {state.message}", file=sys.stderr)
-    path = report_path(run_id(spec.name, str(state.state_details.flow_run_id)))
-    if not path.exists():
-        return 2 if state.name == "Refused" else 1
-    report = RunReport.model_validate_json(path.read_text(encoding="utf-8"))
-    print(f"report: {path}")
-    return exit_code(report.status, verified=report.teardown.verified)
-
-
-def _ended(state: "State[Any]") -> int:
-    """Say how a flow of one line ended, and return the exit code."""
-    from prefect.logging.handlers import APILogWorker
-
-    APILogWorker.drain_all()  # while the server is there
-    print(f"{state.name}: {state.message}" if state.message else state.name, file=sys.stderr)
-    return {"Refused": 2, "LeftBehind": 4}.get(str(state.name), 0 if state.is_completed() else 1)
 
 
 def _spec(file: Path, settings: list[str] | None) -> RunSpec:

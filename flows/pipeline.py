@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow
@@ -11,6 +12,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import opaque, quote
 
 from flows.telling import Telling
+from flows.tries import begun, cleared, further, in_time
 from flows.unbroken import unbroken
 from mig.errors import Failed
 from mig.manifest import Launched
@@ -40,9 +42,10 @@ FOLLOWERS = 256
 )
 def pipeline(spec: RunSpec) -> State[RunReport]:
     """Plan, find capacity, wait for the slices, run the workloads, take the nodes down, report."""
-    tale = Telling(spec)
+    tale = Telling(spec, begun(spec))
     with tale.ending():
         check(spec)
+        in_time(tale.this)
         plan = tale.tell("plan", draw, spec, tale.run_id)
         publish_plan(spec, plan)
         with _placed(tale) as place, tale.published(place), _gpu_nodes(tale, place, plan) as nodes:
@@ -50,7 +53,7 @@ def pipeline(spec: RunSpec) -> State[RunReport]:
             ready = tale.tell("ready", slices_ready, place, plan, nodes, spec.release)
             launched = tale.tell("launch", launch, place, spec, plan, data)
             _all_succeeded(tale.tell("run", _followed, tale, place, plan, ready, launched))
-    return tale.state()
+    return further(tale.this, spec, tale.state(), now=datetime.now(UTC))
 
 
 def following(
@@ -76,7 +79,9 @@ def _placed(tale: Telling) -> Iterator[Site]:
 def _gpu_nodes(tale: Telling, place: Site, plan: Plan) -> Iterator[GpuNodes]:
     """Nodes that are taken down again, also when they never came up whole."""
     try:
-        yield tale.tell("capacity", acquire, place, tale.spec, plan)
+        cleared(tale.this, place, tale.spec)
+        again = tale.this.again(tale.spec.capacity.retry_minutes)
+        yield tale.tell("capacity", acquire, place, tale.spec, plan, again=again)
     finally:
         with unbroken(say):
             tale.tell("teardown", release, place, tale.run_id)

@@ -19,6 +19,7 @@ from mig.errors import LeftBehind, Permanent
 from mig.ledger import Phase
 from mig.report import RunReport, Story, compose
 from mig.spec import RunSpec
+from mig.tries import Try
 from tasks.connect import Site
 from tasks.publish import publish
 
@@ -29,8 +30,9 @@ Value = TypeVar("Value")
 class Telling:
     """One run's story while it is told."""
 
-    def __init__(self, spec: RunSpec) -> None:
+    def __init__(self, spec: RunSpec, this: Try | None = None) -> None:
         self.spec = spec
+        self.this = this or Try()
         self.run_id = run_id(spec.name, str(flow_run.id))
         self._told: list[object] = []
         self._phases: list[Phase] = []

@@ -7,6 +7,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from infra.gpu_nodes import stack_name
+from mig import notice
 from mig.capacity import Activity, Answer, judge
 from mig.errors import NoCapacity
 from mig.ladder import rank
@@ -18,6 +19,7 @@ from tasks import provision
 from tasks.aws import call
 from tasks.connect import Site, clock
 from tasks.geometry import tell_mig_manager
+from tasks.notify import announce
 from tasks.progress import say
 from tasks.wait import Patience, until
 
@@ -29,22 +31,24 @@ EVERY_SECONDS = 15
 
 
 @task(name="find capacity", cache_policy=NO_CACHE)
-def acquire(site: Site, spec: RunSpec, plan: Plan) -> GpuNodes:
+def acquire(site: Site, spec: RunSpec, plan: Plan, *, again: str = "") -> GpuNodes:
     """
     The nodes of the first offer that holds.
 
     A refused attempt is destroyed whole before the next is asked. Raises NoCapacity, with every answer, when none
-    holds; Failed when AWS refuses for another reason.
+    holds; Failed when AWS refuses for another reason. `again` says when all will be asked once more; empty: never.
     """
     tell_mig_manager(site, plan)
     tried: tuple[Tried, ...] = ()
-    for attempt, offer in enumerate(rank(plan, spec), start=1):
+    offers = rank(plan, spec)
+    for attempt, offer in enumerate(offers, start=1):
         say(f"asking for {offer.rung} (${offer.usd_per_hour:.2f} an hour)")
         begun = time.monotonic()
         groups = provision.make_groups(site, spec, plan, offer, attempt)
         answer = _ask(site, groups)
         tried += (_tried(offer, answer, time.monotonic() - begun),)
         if answer.held:
+            announce(notice.granted(plan.run_id, offer))
             return GpuNodes(
                 run_id=plan.run_id,
                 offer=offer,
@@ -53,7 +57,7 @@ def acquire(site: Site, spec: RunSpec, plan: Plan) -> GpuNodes:
                 stack=stack_name(plan.run_id, attempt),
                 expected=len(plan.nodes),
             )
-        say(f"{offer.rung}: {answer.code}: {answer.reason}")
+        announce(notice.refused(plan.run_id, tried[-1], offers=offers, again=again))
         provision.drop_attempt(site, plan.run_id, attempt)
     raise NoCapacity(tried)
 

@@ -1,10 +1,15 @@
-"""What Prefect's server knows of flow runs."""
+"""What Prefect's server knows of flow runs, and one that it is asked to start later."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import Scheduled
+from prefect.utilities.urls import url_for
 
 PAGE = 200
 """The most that the server lists at once, by its default."""
@@ -16,6 +21,40 @@ PAGES = 10
 def states(flow: str) -> dict[str, str]:
     """The type of state of a flow's newest runs, by their ids."""
     return dict(_pages(flow))
+
+
+def ask_again(flow_run: UUID, name: str, *, due: datetime, tags: Collection[str]) -> FlowRun:
+    """
+    The same request once more, as a flow run of the same deployment that begins when it is due.
+
+    Idempotent: a flow run has one such successor, whoever asks again. The name is its until it begins. No process
+    waits for it.
+    """
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(flow_run)
+        if run.deployment_id is None:
+            raise ValueError(f"{run.name} belongs to no deployment")
+        return client.create_flow_run_from_deployment(
+            run.deployment_id,
+            parameters=run.parameters,
+            job_variables=run.job_variables,
+            work_queue_name=run.work_queue_name,
+            state=Scheduled(scheduled_time=due),
+            name=name,
+            tags=tags,
+            idempotency_key=f"after:{flow_run}",
+        )
+
+
+def tag(flow_run: UUID, tags: Collection[str]) -> None:
+    """Give a flow run these tags, in place of those that it has."""
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(flow_run, tags=tags)
+
+
+def page(flow_run: str) -> str:
+    """Where people see a flow run; empty where its server shows no pages."""
+    return url_for("flow-run", obj_id=flow_run) or ""
 
 
 def _pages(flow: str) -> Iterator[tuple[str, str]]:

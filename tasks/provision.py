@@ -10,7 +10,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from infra.gpu_nodes import Cut, GpuNodesArgs, is_group_of, node_groups, program, stack_name
-from mig import labels
+from mig import labels, notice
 from mig.errors import PipelineError, Refused
 from mig.ledger import Lease, Released
 from mig.manifest import namespace
@@ -22,6 +22,7 @@ from tasks import kube
 from tasks.aws import Missing, call
 from tasks.connect import Site, backend, clock, kubernetes
 from tasks.identity import dissociate
+from tasks.notify import announce
 from tasks.progress import say
 from tasks.publish import write_lease
 from tasks.wait import PacedClock, Patience, until
@@ -94,6 +95,8 @@ def release(site: Site, run_id: str) -> Released:
         except PipelineError as trouble:
             say(f"teardown goes on after trouble: {trouble}")
     left = _asked_what_is_left(site, run_id)
+    if left:
+        announce(notice.unverified(run_id, left))
     say("teardown verified: nothing is left" if not left else f"TEARDOWN NOT VERIFIED, left: {', '.join(left)}")
     return Released(verified=not left, left=left)
 

@@ -57,6 +57,11 @@ def publish_plan(spec: RunSpec, plan: Plan) -> None:
     create_markdown_artifact(page, key="plan", description=f"Request and plan of {plan.run_id}")
 
 
+def publish_tries(page: str) -> None:
+    """Where the tries before and after this run are."""
+    create_markdown_artifact(page, key="tries", description="The tries of this request")
+
+
 @task(name="publish the report", cache_policy=NO_CACHE)
 def publish(site: Site, report: RunReport) -> Path:
     """The report as JSON and as a page, in S3 and on disk, and as artifacts of the flow run; returns its path here."""

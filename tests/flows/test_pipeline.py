@@ -33,7 +33,7 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def propose(_: RunSpec, plan: Plan) -> None:
         happened.append(f"propose {plan.nodes[0].config_name}")
 
-    def acquire(*_: Any) -> NoReturn:
+    def acquire(*_: Any, **__: Any) -> NoReturn:
         happened.append("acquire")
         raise Failed("capacity", "no")
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mig.errors import Failed, NoCapacity
+from mig.notice import Notice
 from mig.offer import GpuNodes, Offer
 from mig.plan import Plan, draw
 from mig.spec import RunSpec, read
@@ -128,6 +129,19 @@ def test_what_was_tried_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch)
         ("spot p4d.24xlarge us-east-1a", "refused", "InsufficientInstanceCapacity", "There is none."),
         ("on-demand p4d.24xlarge us-east-1a", "held", "", ""),
     ] == [(tried.rung, tried.outcome, tried.code, tried.reason) for tried in nodes.tried]
+
+
+def test_each_answer_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for an event hears of a refusal when it comes, and of the offer that holds."""
+    told: list[Notice] = []
+    monkeypatch.setattr(capacity, "announce", told.append)
+
+    acquire(Account({"g1": [SHORT]}, {"g2": [LAUNCHED]}), monkeypatch)
+
+    assert [
+        ("mig.capacity.refused", "spot p4d.24xlarge us-east-1a", "on-demand p4d.24xlarge us-east-1a"),
+        ("mig.capacity.granted", "on-demand p4d.24xlarge us-east-1a", None),
+    ] == [(each.event, each.payload["rung"], each.payload.get("next_rung")) for each in told]
 
 
 def test_no_offer_left_is_no_capacity(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
-"""Promises of asking Prefect's server for flow runs: page after page, as far as there is something to read."""
+"""Promises of asking Prefect's server for flow runs: all that there are, and one more, later."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, Self
+from uuid import UUID
 
 import pytest
 from prefect.client.schemas.objects import StateType
@@ -54,3 +56,64 @@ def test_a_run_without_a_state_is_passed_over(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(flow_runs, "get_client", lambda **_: server)
 
     assert {} == flow_runs.states("pipeline")
+
+
+class Deployed:
+    """A server with one flow run, of a deployment or of none; it remembers what it is asked to start."""
+
+    def __init__(self, deployment: UUID | None) -> None:
+        self.asked: dict[str, Any] = {}
+        self._run = SimpleNamespace(
+            name="r-rehearsal",
+            deployment_id=deployment,
+            parameters={"spec": {"name": "r"}},
+            job_variables={"working_dir": "/w"},
+            work_queue_name="default",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left open."""
+
+    def read_flow_run(self, _: UUID) -> SimpleNamespace:
+        """The one that asks."""
+        return self._run
+
+    def create_flow_run_from_deployment(self, deployment: UUID, **asked: Any) -> Any:
+        """Another one."""
+        self.asked = {"deployment": deployment, **asked}
+        return SimpleNamespace(id=UUID(int=3))
+
+
+RUN, DEPLOYMENT = UUID(int=1), UUID(int=2)
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def test_the_same_is_asked_for_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parameters, folder and queue are those of the run that asks; a run has one successor, however often it asks."""
+    server = Deployed(DEPLOYMENT)
+    monkeypatch.setattr(flow_runs, "get_client", lambda **_: server)
+
+    flow_runs.ask_again(RUN, "later", due=NOON, tags=["try:2/3"])
+
+    state = server.asked.pop("state")
+    assert ("Scheduled", NOON) == (state.name, state.state_details.scheduled_time)
+    assert {
+        "deployment": DEPLOYMENT,
+        "parameters": {"spec": {"name": "r"}},
+        "job_variables": {"working_dir": "/w"},
+        "work_queue_name": "default",
+        "name": "later",
+        "tags": ["try:2/3"],
+        "idempotency_key": f"after:{RUN}",
+    } == server.asked
+
+
+def test_what_no_deployment_started_cannot_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would start it: that is a mistake of whoever asks."""
+    monkeypatch.setattr(flow_runs, "get_client", lambda **_: Deployed(None))
+
+    with pytest.raises(ValueError, match="belongs to no deployment"):
+        flow_runs.ask_again(RUN, "later", due=NOON, tags=[])

@@ -10,6 +10,7 @@ from infra import stacks
 from mig.errors import Failed, Refused, Temporary
 from mig.ladder import rank
 from mig.ledger import Lease, Released
+from mig.notice import Notice
 from mig.offer import Offer
 from mig.plan import draw
 from mig.spec import read
@@ -244,6 +245,20 @@ def test_what_is_left_is_named(world: World) -> None:
     world.troubles = {"delete_nodegroup": [refusing("AccessDenied")]}
 
     assert Released(verified=False, left=("p4d.24xlarge i-1", "node group gpu-r-1-2")) == release()
+
+
+def test_what_is_left_is_announced_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes down tells everybody what may still be billed; a teardown that is verified tells nobody."""
+    told: list[Notice] = []
+    monkeypatch.setattr(provision, "announce", told.append)
+
+    release()
+    world.instances = ["i-1"]
+    release()
+
+    assert [("mig.teardown.unverified", "r-1", "p4d.24xlarge i-1")] == [
+        (each.event, each.run_id, each.payload["left"]) for each in told
+    ]
 
 
 def test_a_busy_group_is_asked_again(world: World) -> None:
