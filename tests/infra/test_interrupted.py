@@ -119,10 +119,10 @@ def test_what_was_begun_is_destroyed_when_it_can_be_named(
     assert ([], [], ()) == (groups(cloud), templates(cloud), stacks.names(backend))
 
 
-def test_a_lock_outlives_the_process_that_ran_the_engine_and_is_taken_away(
+def test_a_pipeline_that_is_killed_takes_its_engine_with_it_and_is_cleared_up_after(
     backend: Backend, cloud: Cloud, clock: HandClock, args: GpuNodesArgs
 ) -> None:
-    """When the pipeline itself is killed its engine dies too, and the next one finds the lock of a dead process."""
+    """Whether the engine dies at once, and leaves its lock, or ends what it is at: the next one leaves nothing."""
     said = json.dumps({"backend": asdict(backend), "args": asdict(args), "stack": NAME})
     with subprocess.Popen([sys.executable, RAISE], stdin=subprocess.PIPE, text=True) as parent:
         assert parent.stdin
@@ -132,9 +132,9 @@ def test_a_lock_outlives_the_process_that_ran_the_engine_and_is_taken_away(
         parent.kill()
     locks = list(Path(backend.url.removeprefix("file://")).glob(f".pulumi/locks/**/{NAME}/*.json"))
     engine = json.loads(locks[0].read_text(encoding="utf-8"))["pid"]
-    eventually(lambda: not Path(f"/proc/{engine}").exists())
-    stacks.recover(backend, NAME, identify=by_name, tell=quiet)
     with passing(clock):
+        eventually(lambda: not Path(f"/proc/{engine}").exists())
+        stacks.recover(backend, NAME, identify=by_name, tell=quiet)
         stacks.destroy(backend, NAME, tell=quiet)
 
     assert ([], [], ()) == (groups(cloud), templates(cloud), stacks.names(backend))
