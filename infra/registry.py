@@ -20,7 +20,6 @@ def images(cluster: str, tags: Mapping[str, str]) -> "ecr.Repository":
         name=f"{cluster}/workload",
         image_tag_mutability="IMMUTABLE",  # what a report names can be pulled again
         image_scanning_configuration={"scan_on_push": True},
-        encryption_configurations=[{"encryption_type": "AES256"}],
         force_delete=True,  # images are built again from deployments/Dockerfile
         tags=dict(tags),
     )

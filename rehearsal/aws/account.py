@@ -49,6 +49,7 @@ def furnish(clients: Clients) -> None:
         roleArn=roles[f"{CLUSTER}-cluster"],
         resourcesVpcConfig={"subnetIds": subnets},
         upgradePolicy={"supportType": "STANDARD"},
+        accessConfig={"authenticationMode": "API"},
     )
 
 

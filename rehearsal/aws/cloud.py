@@ -14,9 +14,7 @@ from typing import Any
 import boto3
 from moto.autoscaling.models import autoscaling_backends
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.ec2.models import ec2_backends
 from moto.eks.models import eks_backends
-from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -45,8 +43,7 @@ class Cloud:
     def start(self, machines: Machines) -> None:
         """Furnish the account and answer from now on."""
         moto_calls.install()
-        for service in (autoscaling_backends, ec2_backends, eks_backends, iam_backends):
-            service.clear()  # what an account before this one left in the process
+        moto_calls.forget()
         self._eks.ground = Ground(
             folder=self._folder,
             region=REGION,
@@ -59,6 +56,7 @@ class Cloud:
         )
         self._thread.start()
         account.furnish(account.Clients(**{name: self.client(name) for name in ("ec2", "eks", "iam")}))
+        self._eks.describe_cluster(CLUSTER).settle()
 
     def stop(self) -> None:
         """Answer no more, and let every thread end. The machines are their owner's to stop."""

@@ -8,7 +8,7 @@ Every request is judged twice, as AWS does: by form, against AWS's own model of 
 import uuid
 from collections.abc import Iterator, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import moto.eks.urls
 from moto.autoscaling.models import autoscaling_backends
@@ -17,10 +17,12 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.eks import exceptions
-from moto.eks.models import Cluster, EKSBackend
+from moto.eks.models import EKSBackend
 from moto.iam.models import iam_backends
 
 from rehearsal.aws import node_group
+from rehearsal.aws.eks_cluster import AccessEntry, Addon, SimulatedCluster
+from rehearsal.aws.eks_cluster_rules import addon_refusal, cluster_refusal, entry_refusal
 from rehearsal.aws.eks_rules import DEFAULT_SCALING, Account, InstanceType, Refusal, refusal, scaling_refusal
 from rehearsal.aws.model import violations
 from rehearsal.aws.node_group import NodeGroup
@@ -41,24 +43,38 @@ class EksBackend(EKSBackend, TaggableResourcesMixin):  # type: ignore[misc]  # m
         self._ec2 = ec2_backends[account_id][region_name]
         self._autoscaling = autoscaling_backends[account_id][region_name]
 
-    def create_cluster(self, resources_vpc_config: dict[str, Any], **request: Any) -> Cluster:  # noqa: ANN401 (any JSON)
-        """Moto's, but it knows its network as EKS does."""
-        vpc = self._ec2.get_subnet(resources_vpc_config["subnetIds"][0]).vpc_id
-        made: Cluster = super().create_cluster(
-            resources_vpc_config={**resources_vpc_config, "vpcId": vpc, "endpointPublicAccess": True}, **request
+    def make_cluster(self, request: Mapping[str, Any]) -> SimulatedCluster:
+        """Begin to create it, or raise what EKS answers."""
+        _refuse_malformed("CreateCluster", request)
+        subnets = {subnet.id: subnet for zone in self._ec2.subnets.values() for subnet in zone.values()}
+        zones = {name: subnet.availability_zone for name, subnet in subnets.items()}
+        _raise(cluster_refusal(request, frozenset(self.clusters), zones=zones, roles=self._roles()))
+        wanted = request["resourcesVpcConfig"]
+        made = SimulatedCluster(
+            request,
+            {**wanted, "vpcId": subnets[wanted["subnetIds"][0]].vpc_id, "clusterSecurityGroupId": _security_group()},
+            self.ground.clock,
+            account_id=self.account_id,
+            region_name=self.region_name,
+            aws_partition=self.partition,
         )
+        self.clusters[made.name] = made
+        self.cluster_count += 1
         return made
 
     def create_node_group(self, request: Mapping[str, Any]) -> NodeGroup:
         """Make it, or raise what EKS answers."""
         _refuse_malformed("CreateNodegroup", request)
+        if request["clusterName"] in self.clusters:
+            self._active(request["clusterName"])
         _raise(refusal(request, self._account(request)))
         cluster = self.clusters[request["clusterName"]]
         sizes = {**DEFAULT_SCALING, **request.get("scalingConfig", {})}
         made = NodeGroup(
             {"version": cluster.version, **request, "scalingConfig": sizes},
             self._scaling(request, sizes),
-            self.ground,
+            self.ground.clock,
+            cluster.joined,
             account_id=self.account_id,
             region_name=self.region_name,
             aws_partition=self.partition,
@@ -87,14 +103,59 @@ class EksBackend(EKSBackend, TaggableResourcesMixin):  # type: ignore[misc]  # m
             group.retire(lambda: self._remove(group))
         return group
 
+    def add_addon(self, request: Mapping[str, Any]) -> Addon:
+        """Install an add-on, with the roles that it asks for."""
+        _refuse_malformed("CreateAddon", request)
+        cluster = self._active(request["clusterName"])
+        _raise(addon_refusal(request, frozenset(cluster.addons)))
+        place = {"clusterName": cluster.name, "namespace": "kube-system"}
+        ties = [self.associate({**place, **asked}) for asked in request.get("podIdentityAssociations", [])]
+        return cluster.add(request, tuple(tie.association_arn for tie in ties))
+
+    def addon(self, cluster_name: str, name: str) -> Addon:
+        """The one of that name."""
+        found: Addon | None = self.describe_cluster(cluster_name).addons.get(name)
+        if found is None:
+            _raise(
+                Refusal(code="ResourceNotFoundException", message=f"No addon: {name} found in cluster: {cluster_name}")
+            )
+        return cast("Addon", found)
+
+    def remove_addon(self, cluster_name: str, name: str) -> Addon:
+        """Uninstall it; its roles go with it."""
+        gone = self.addon(cluster_name, name)
+        self.associations = {
+            key: tie
+            for key, tie in self.associations.items()
+            if tie.association_arn not in gone.pod_identity_associations
+        }
+        del self.describe_cluster(cluster_name).addons[name]
+        return gone
+
+    def add_entry(self, request: Mapping[str, Any]) -> AccessEntry:
+        """Let a principal of the account use the cluster."""
+        _refuse_malformed("CreateAccessEntry", request)
+        cluster = self._active(request["clusterName"])
+        taken = frozenset(cluster.access_entries)
+        _raise(entry_refusal(request, taken, principals=self._principals(), takes_entries=cluster.takes_entries()))
+        return cluster.admit(request)
+
+    def entry(self, cluster_name: str, principal: str) -> AccessEntry:
+        """The one of that principal."""
+        found: AccessEntry | None = self.describe_cluster(cluster_name).access_entries.get(principal)
+        if found is None:
+            message = f"The specified principalArn could not be found: {principal}"
+            _raise(Refusal(code="ResourceNotFoundException", message=message))
+        return cast("AccessEntry", found)
+
     def associate(self, request: Mapping[str, Any]) -> Association:
         """Give the pods of one service account a role."""
         _refuse_malformed("CreatePodIdentityAssociation", request)
-        cluster = self.describe_cluster(request["clusterName"])
+        cluster = self._active(request["clusterName"])
         if request["roleArn"] not in self._roles():
             message = f"Role provided in the request does not exist: {request['roleArn']}"
             _raise(Refusal(code="InvalidParameterException", message=message))
-        if there := self.association_of(request["namespace"], request["serviceAccount"]):
+        if there := self._association_in(cluster.name, request["namespace"], request["serviceAccount"]):
             message = f"Association already exists: {there.association_id}"
             _raise(Refusal(code="ResourceInUseException", message=message))
         made = association(request, arn_prefix=cluster.arn.rsplit(":", 1)[0])
@@ -102,9 +163,13 @@ class EksBackend(EKSBackend, TaggableResourcesMixin):  # type: ignore[misc]  # m
         return made
 
     def association_of(self, namespace: str, service_account: str) -> Association | None:
-        """What ties the pods of a service account to a role; None: nothing."""
+        """What ties the pods of a service account to a role, in whichever cluster; None: nothing."""
         wanted = (namespace, service_account)
         return next((a for a in self.associations.values() if (a.namespace, a.service_account) == wanted), None)
+
+    def _association_in(self, cluster: str, *whose: str) -> Association | None:
+        there = (tie for tie in self.associations.values() if tie.cluster_name == cluster)
+        return next((tie for tie in there if (tie.namespace, tie.service_account) == whose), None)
 
     def describe_association(self, identity: str) -> Association:
         """The one of that id."""
@@ -119,6 +184,10 @@ class EksBackend(EKSBackend, TaggableResourcesMixin):  # type: ignore[misc]  # m
             yield TaggedResource(arn=cluster.arn, tags=cluster.tags, resource_type="eks:cluster")
             for group in cluster.nodegroups.values():
                 yield TaggedResource(arn=group.arn, tags=group.tags, resource_type="eks:nodegroup")
+            for addon in cluster.addons.values():
+                yield TaggedResource(arn=addon.addon_arn, tags=addon.tags, resource_type="eks:addon")
+            for entry in cluster.access_entries.values():
+                yield TaggedResource(arn=entry.access_entry_arn, tags=entry.tags, resource_type="eks:accessentry")
         for tie in self.associations.values():
             arn, tags = tie.association_arn, dict(tie.tags)
             yield TaggedResource(arn=arn, tags=tags, resource_type="eks:podidentityassociation")
@@ -172,8 +241,24 @@ class EksBackend(EKSBackend, TaggableResourcesMixin):  # type: ignore[misc]  # m
             return None
         return {name: value for name, value in data.items() if value is not None}
 
+    def _active(self, name: str) -> SimulatedCluster:
+        cluster: SimulatedCluster = self.describe_cluster(name)
+        if cluster.status != "ACTIVE":
+            message = f"Cluster '{name}' is not in ACTIVE status"
+            _raise(Refusal(code="InvalidRequestException", message=message))
+        return cluster
+
     def _roles(self) -> frozenset[str]:
         return frozenset(role.arn for role in iam_backends[self.account_id][self.partition].roles.values())
+
+    def _principals(self) -> frozenset[str]:
+        users = iam_backends[self.account_id][self.partition].users.values()
+        return self._roles() | {user.arn for user in users}
+
+
+def _security_group() -> str:
+    """The one that EKS makes for a cluster and its nodes."""
+    return f"sg-{uuid.uuid4().hex[:17]}"
 
 
 def _refuse_malformed(operation: str, request: Mapping[str, Any]) -> None:

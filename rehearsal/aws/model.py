@@ -84,7 +84,13 @@ def _broken(value: str | float, shape: Shape) -> Iterator[str]:
 
 
 def _python(pattern: str) -> str:
-    r"""AWS writes Java's expressions: a pair of surrogates (`\uD800\uDC00`) is one character in Python."""
+    r"""
+    AWS writes Java's expressions.
+
+    A pair of surrogates (`\uD800\uDC00`) is one character in Python, and a Unicode category (`\p{L}`: letters, `\p{N}`:
+    numbers, `\p{Z}`: separators) is the nearest class that Python has.
+    """
+    pattern = re.sub(r"\\p\{([LNZ])\}", lambda category: r"\s" if category[1] == "Z" else r"\w", pattern)
     return re.sub(r"\\uD800\\uDC00-\\uDBFF\\uDFFF", r"\\U00010000-\\U0010FFFF", pattern)
 
 

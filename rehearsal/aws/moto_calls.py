@@ -5,66 +5,52 @@ moto routes by module tables: one backend class and one table of URLs for each s
 process.
 """
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import moto.autoscaling.urls
 import moto.ec2.urls
-import moto.eks.urls
+from moto.autoscaling.models import autoscaling_backends
 from moto.autoscaling.responses import AutoScalingResponse
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult
+from moto.ec2.models import ec2_backends
 from moto.ec2.responses import EC2Response
+from moto.ecr.models import ecr_backends
 from moto.eks.models import eks_backends
-from moto.eks.responses import EKSResponse
+from moto.iam.models import AWSManagedPolicy, iam_backends
+from moto.kms.models import kms_backends
+from moto.logs.models import logs_backends
+from moto.resourcegroups.models import resourcegroups_backends
+from moto.s3.models import s3_backends
 
+from rehearsal.aws import eks_calls
 from rehearsal.aws.eks import EksBackend
-from rehearsal.aws.model import operation
 
-_ASSOCIATIONS = "{0}/clusters/(?P<name>[^/]+)/pod-identity-associations"
+_SERVICES = (
+    autoscaling_backends,
+    ec2_backends,
+    ecr_backends,
+    eks_backends,
+    iam_backends,
+    kms_backends,
+    logs_backends,
+    resourcegroups_backends,
+    s3_backends,
+)
+"""What the account knows of."""
 
+_AWS_POLICIES = {
+    "AmazonEBSCSIDriverPolicy": "/service-role/",
+    "AmazonEC2ContainerRegistryPullOnly": "/",
+    "AmazonEKSClusterPolicy": "/",
+    "AmazonEKSWorkerNodePolicy": "/",
+    "AmazonEKS_CNI_Policy": "/",
+}
+"""Of those that AWS keeps, the ones that are used here, by path: all 1,500 take moto a second to read."""
 
-class EksCalls(EKSResponse):  # type: ignore[misc]  # moto has no types
-    """EKS's calls."""
-
-    def create_nodegroup(self) -> ActionResult:
-        """With every member of the request: moto drops some."""
-        return ActionResult({"nodegroup": self.eks_backend.create_node_group(self._request("CreateNodegroup"))})
-
-    def create_pod_identity_association(self) -> ActionResult:
-        """By the name of a service account, which can have one only."""
-        request = self._request("CreatePodIdentityAssociation")
-        return ActionResult({"association": self.eks_backend.associate(request)})
-
-    def describe_pod_identity_association(self) -> ActionResult:
-        """By id."""
-        return ActionResult({"association": self.eks_backend.describe_association(self._get_param("associationId"))})
-
-    def delete_pod_identity_association(self) -> ActionResult:
-        """By id."""
-        gone = self.eks_backend.describe_association(self._get_param("associationId"))
-        del self.eks_backend.associations[gone.association_id]
-        return ActionResult({"association": gone})
-
-    def list_pod_identity_associations(self) -> ActionResult:
-        """All, or those of a namespace or service account."""
-        wanted = {
-            "cluster_name": self._get_param("name"),
-            "namespace": self._get_param("namespace"),
-            "service_account": self._get_param("serviceAccount"),
-        }
-        self.eks_backend.describe_cluster(wanted["cluster_name"])
-        found = [
-            tie
-            for tie in self.eks_backend.associations.values()
-            if all(value in {None, getattr(tie, name)} for name, value in wanted.items())
-        ]
-        return ActionResult({"associations": found})
-
-    def _request(self, name: str) -> dict[str, Any]:
-        """The request as AWS's model spells it; the cluster's name came in the URL."""
-        members = operation("eks", name).input_shape.members
-        values = {member: self._get_param(member) for member in members if member != "clusterName"}
-        given = {member: value for member, value in values.items() if value is not None}
-        return {"clusterName": self._get_param("name"), **given}
+_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC).isoformat()
 
 
 class AutoScalingCalls(AutoScalingResponse):  # type: ignore[misc]  # moto has no types
@@ -84,11 +70,28 @@ class Ec2Calls(EC2Response):  # type: ignore[misc]  # moto has no types
         """The simulated account has none."""
         return ActionResult({"CapacityReservations": []})
 
+    def delete_nat_gateway(self) -> ActionResult:
+        """With its interface, which moto would leave behind."""
+        interface = self.ec2_backend.nat_gateways[self._get_param("NatGatewayId")]._eni.id  # noqa: SLF001 (nowhere else)
+        gone = super().delete_nat_gateway()
+        self.ec2_backend.delete_network_interface(interface)
+        return gone
+
 
 def install() -> None:
     """From now on moto's server answers with these."""
     eks_backends.backend = EksBackend
-    paths = [*moto.eks.urls.url_paths, f"{_ASSOCIATIONS}$", f"{_ASSOCIATIONS}/(?P<associationId>[^/]+)$"]
-    moto.eks.urls.url_paths = dict.fromkeys(paths, EksCalls.dispatch)
+    eks_calls.install()
     moto.autoscaling.urls.url_paths = {"{0}/$": AutoScalingCalls.dispatch}
     moto.ec2.urls.url_paths = {"{0}/": Ec2Calls.dispatch}
+
+
+def forget() -> None:
+    """Clear what an account before this one left in the process."""
+    for service in _SERVICES:
+        service.clear()
+    iam = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    written: Mapping[str, Any] = {"CreateDate": _LONG_AGO, "UpdateDate": _LONG_AGO, "DefaultVersionId": "v1"}
+    for name, path in _AWS_POLICIES.items():
+        policy = AWSManagedPolicy.from_data(name, DEFAULT_ACCOUNT_ID, "aws", {**written, "Path": path, "Document": {}})
+        iam.managed_policies[policy.arn] = policy

@@ -12,7 +12,8 @@ from moto.eks.models import Nodegroup
 
 from mig.offer import Market
 from rehearsal.aws.launch import AMI, Recipe, run_of
-from rehearsal.aws.scaling import Ground, ScalingGroup
+from rehearsal.aws.scaling import ScalingGroup
+from rehearsal.clock import Clock
 
 _CREATING_SECONDS = 30.0
 """Simulated: an empty node group is there within a minute."""
@@ -21,15 +22,19 @@ _GIVING_UP_SECONDS = 1200.0
 """Simulated: for so long EKS waits for the instances of a group that was created with some."""
 
 _UPDATING_SECONDS = 5.0
+_UNJOINED = "Instances failed to join the kubernetes cluster"
 _EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute", "PREFER_NO_SCHEDULE": "PreferNoSchedule"}
 
 
 class NodeGroup(Nodegroup):  # type: ignore[misc]  # moto has no types
     """One node group."""
 
-    def __init__(self, request: Mapping[str, Any], scaling: ScalingGroup, ground: Ground, **names: str) -> None:
-        self._clock = ground.clock
-        self._created = ground.clock.now()
+    def __init__(
+        self, request: Mapping[str, Any], scaling: ScalingGroup, clock: Clock, joins: Callable[[], bool], **names: str
+    ) -> None:
+        self._clock = clock
+        self._created = clock.now()
+        self._joins = joins
         self._busy_until = 0.0
         self._settled = ""
         self.scaling = scaling
@@ -58,6 +63,10 @@ class NodeGroup(Nodegroup):  # type: ignore[misc]  # moto has no types
         """Why its instances do not come, once EKS has given up on them."""
         if self.status != "CREATE_FAILED":
             return {"issues": []}
+        if self.scaling.complete:
+            return {
+                "issues": [{"code": "NodeCreationFailure", "message": _UNJOINED, "resourceIds": [self.scaling.name]}]
+            }
         message = next((a.status_message for a in self.scaling.activities if a.status_message), "")
         return {
             "issues": [{"code": "AsgInstanceLaunchFailures", "message": message, "resourceIds": [self.scaling.name]}]
@@ -81,7 +90,7 @@ class NodeGroup(Nodegroup):  # type: ignore[misc]  # moto has no types
         age = self._clock.now() - self._created
         if age < _CREATING_SECONDS:
             return ""
-        if self.scaling.complete:
+        if self.scaling.complete and (self.scaling.desired_capacity == 0 or self._joins()):
             return "ACTIVE"
         return "CREATE_FAILED" if age > _GIVING_UP_SECONDS else ""
 

@@ -55,8 +55,8 @@ class _Servicer(Servicer):
 
     def Check(self, request: provider_pb2.CheckRequest, context: Call) -> provider_pb2.CheckResponse:
         kind = _kind(request.type, context)
-        inputs = {kind.name: f"{request.name}-{uuid.uuid4().hex[:7]}", "region": self._aws.region}
-        inputs = {**inputs, **plain(request.news)}
+        named = {kind.name: f"{request.name}-{uuid.uuid4().hex[:7]}"} if kind.name else {}
+        inputs = {**named, "region": self._aws.region, **plain(request.news)}
         violations = aws_model.violations(kind.service, kind.operation, kind.request(inputs))
         failures = [failure(violation) for violation in violations]
         if inputs["region"] not in {self._aws.region, UNKNOWN}:
@@ -75,8 +75,8 @@ class _Servicer(Servicer):
             unknown = {"id": UNKNOWN, "arn": UNKNOWN, "latestVersion": UNKNOWN}
             return provider_pb2.CreateResponse(properties=struct({**unknown, **inputs}))
         try:
-            with _spoken(context, kind, f"creating {kind.label} ({inputs[kind.name]})"):
-                identity = kind.create(self._aws, kind.request(inputs))
+            with _spoken(context, kind, f"creating {kind.label} ({inputs[kind.name] if kind.name else request.name})"):
+                identity = kind.create(self._aws, inputs)
         except Unfinished as outcome:
             self._keep_unfinished(kind, inputs, outcome, context)
         return provider_pb2.CreateResponse(id=identity, properties=self._state(kind, identity, inputs))

@@ -5,10 +5,12 @@ A type is a row: its names, what of it can never change, and five functions that
 `provider`'s business, the rows are `types`'.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from threading import Event
 from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
 
 from rehearsal.clock import Clock
 
@@ -56,6 +58,16 @@ class Aws:
         return seen
 
 
+@dataclass(frozen=True, slots=True)
+class AllBut(Container[str]):
+    """Every input but these; `region` belongs to the provider, and says nothing of the resource."""
+
+    changeable: frozenset[str] = frozenset()
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self.changeable | {"region"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """One type of resource."""
@@ -67,15 +79,36 @@ class Kind:
     service: str
     operation: str
     """AWS's operation that creates it; its model says what inputs are well formed."""
-    name: str
-    """The input that the engine names when the program does not."""
-    fixed: frozenset[str]
+    name: str = ""
+    """The input that the engine names when the program does not; empty for what has no name."""
+    fixed: Container[str]
     """Inputs that cannot change: another value is another resource."""
     request: Callable[[Inputs], Request]
-    create: Callable[[Aws, Request], str]
+    create: Callable[[Aws, Inputs], str]
     """Returns its id once it is there; raises Unfinished, or botocore's ClientError."""
     read: Callable[[Aws, str], Outputs | None]
     """None: it is gone."""
     update: Callable[[Aws, str, Inputs], None]
     delete: Callable[[Aws, str], None]
     """Returns when it is gone; one that is gone already is no error."""
+
+
+def unless_missing(look: Callable[[], Seen]) -> Seen | None:
+    """What AWS shows; None where it says that there is no such thing."""
+    try:
+        return look()
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if "NotFound" in code or code == "NoSuchEntity":
+            return None
+        raise
+
+
+def dictionary(tags: list[dict[str, str]]) -> dict[str, str]:
+    """Tags as Pulumi has them: most services list Key and Value."""
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tags as most services have them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -36,7 +36,9 @@ def test_choice(zones: list[Zone], chosen: str) -> None:
     [
         pytest.param([zone("a"), zone("b")], "instance_types", id="no zone offers the type"),
         pytest.param([zone("a", P4)], "eks.region", id="one zone is no cluster"),
-        pytest.param([zone("a"), zone("b"), zone("e", P4, identity="use1-az3")], "instance_types", id="EKS is not where it is"),
+        pytest.param(
+            [zone("a"), zone("b"), zone("e", P4, identity="use1-az3")], "instance_types", id="no EKS where it is"
+        ),
     ],
 )  # fmt: skip
 def test_refused(zones: list[Zone], field: str) -> None:

@@ -223,7 +223,7 @@ def test_a_group_whose_nodes_do_not_come(engine: Engine, world: tuple[Cloud, Cal
     assert "AsgInstanceLaunchFailures: Could not launch On-Demand Instances." in kept.reasons[0]
 
 
-@pytest.mark.parametrize("kind", ["aws:s3/bucket:Bucket", "aws:eks/cluster:Cluster"])
+@pytest.mark.parametrize("kind", ["aws:s3/bucket:Bucket", "aws:rds/instance:Instance"])
 def test_what_is_not_simulated(engine: Engine, kind: str) -> None:
     """A type that nobody has written is refused by name, not accepted in silence."""
     with pytest.raises(grpc.RpcError) as refused:
