@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from infra.user_data import encoded, user_data
 from mig import labels
 from mig.offer import Market
 
@@ -64,6 +65,12 @@ class GpuNodesArgs:
     owner: str
     volume_gib: int = 200
     """Root volume: the PyTorch image alone unpacks to more than 20 GiB."""
+    local_disks: bool = True
+    """Whether images and pods go to the instance's own NVMe disks: every type that is planned for has some."""
+    mig_mode: bool = True
+    """Whether MIG mode is set before the node joins; else MIG Manager sets it, and stops the kubelet to do so."""
+    reservations: str = ""
+    """ARN of a group of capacity reservations that on-demand launches use before they pay; empty: none."""
 
 
 def stack_name(run_id: str, attempt: int) -> str:
@@ -105,7 +112,8 @@ def _launch_template(args: GpuNodesArgs) -> "ec2.LaunchTemplate":
     from pulumi_aws import ec2
 
     carried = tags(args)
-    reserved = {"capacity_reservation_specification": _reserved()} if args.market == "reservation" else {}
+    told = user_data(local_disks=args.local_disks, mig_mode=args.mig_mode)
+    reserved = _reserved(args)
     return ec2.LaunchTemplate(
         "gpu",
         name=f"gpu-{args.run_id}-{args.attempt}",
@@ -118,7 +126,8 @@ def _launch_template(args: GpuNodesArgs) -> "ec2.LaunchTemplate":
             for kind in ("instance", "volume", "network-interface")
         ],
         tags=carried,
-        **reserved,
+        **({"user_data": encoded(told)} if told else {}),
+        **({"capacity_reservation_specification": reserved} if reserved else {}),
     )
 
 
@@ -126,9 +135,19 @@ def _root_volume(gib: int) -> dict[str, Any]:
     return {"volume_size": gib, "volume_type": "gp3", "encrypted": "true", "delete_on_termination": "true"}
 
 
-def _reserved() -> dict[str, Any]:
-    """Launch into an open reservation of the account or not at all: on-demand is a rung of its own."""
-    return {"capacity_reservation_preference": "capacity-reservations-only"}
+def _reserved(args: GpuNodesArgs) -> dict[str, Any]:
+    """
+    How the launches deal with capacity reservations; a template may say which, or how, and not both.
+
+    The reservation rung launches into an open one of the account or not at all. An instance on demand that names a
+    group takes a reservation of it where one is free, and is paid on demand where none is (EC2 user guide, capacity
+    reservation groups).
+    """
+    if args.market == "reservation":
+        return {"capacity_reservation_preference": "capacity-reservations-only"}
+    if args.market == "on-demand" and args.reservations:
+        return {"capacity_reservation_target": {"capacity_reservation_resource_group_arn": args.reservations}}
+    return {}
 
 
 def _node_group(args: GpuNodesArgs, group: NodeGroup, template: "ec2.LaunchTemplate") -> None:

@@ -135,7 +135,8 @@ def _market(request: Mapping[str, Any], data: Mapping[str, Any]) -> Market:
         return "spot"
     reserved = data.get("CapacityReservationSpecification", {})
     only = reserved.get("CapacityReservationPreference") == "capacity-reservations-only"
-    return "reservation" if only or "CapacityReservationTarget" in reserved else "on-demand"
+    block = request.get("capacityType") == "CAPACITY_BLOCK"
+    return "reservation" if only or block else "on-demand"  # a target alone falls back to on-demand
 
 
 def _as_moto_names(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the program of one attempt declares, seen through Pulumi's mocks: no engine runs here."""
 
+import base64
 from dataclasses import replace
 
 import pytest
@@ -82,20 +83,48 @@ def test_market(market: Market, capacity_type: str) -> None:
     assert capacity_type == group["capacityType"]
 
 
+GROUP_ARN = "arn:aws:resource-groups:us-east-1:123456789012:group/mig-reservations"
+
+
 @pytest.mark.parametrize(
     ("market", "reserved"),
     [
+        pytest.param("reservation", {"capacityReservationPreference": "capacity-reservations-only"}, id="only one"),
         pytest.param(
-            "reservation", {"capacityReservationPreference": "capacity-reservations-only"}, id="only into one"
+            "on-demand",
+            {"capacityReservationTarget": {"capacityReservationResourceGroupArn": GROUP_ARN}},
+            id="on demand, what was bought later is used first",
         ),
-        pytest.param("on-demand", None, id="not asked for otherwise"),
+        pytest.param("spot", None, id="spot has none"),
     ],
 )
-def test_reservation(market: Market, reserved: dict[str, str] | None) -> None:
-    """The reservation rung launches into a reservation or not at all."""
-    (template,) = declared(replace(ARGS, market=market))[TEMPLATE]
+def test_reservation(market: Market, reserved: dict[str, object] | None) -> None:
+    """The reservation rung launches into a reservation or not at all, on-demand instances into one of the group's."""
+    (template,) = declared(replace(ARGS, market=market, reservations=GROUP_ARN))[TEMPLATE]
 
     assert reserved == template.get("capacityReservationSpecification")
+
+
+def test_no_group_of_reservations() -> None:
+    """Where nobody keeps such a group, on-demand launches say nothing of reservations."""
+    (template,) = declared(ARGS)[TEMPLATE]
+
+    assert "capacityReservationSpecification" not in template
+
+
+def test_node_is_told_how_to_boot() -> None:
+    """Its own disks carry images and pods, and MIG mode is set before it joins."""
+    (template,) = declared(ARGS)[TEMPLATE]
+    told = base64.b64decode(template["userData"]).decode()
+
+    assert ("RAID0" in told, "mig-mode" in told) == (True, True)
+
+
+def test_mig_mode_can_be_left_to_mig_manager() -> None:
+    """Off by an argument, the node is told nothing of MIG."""
+    (template,) = declared(replace(ARGS, mig_mode=False))[TEMPLATE]
+
+    assert "mig" not in base64.b64decode(template["userData"]).decode().replace("mig-pipeline", "")
 
 
 def test_metadata_is_out_of_reach() -> None:
