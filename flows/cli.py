@@ -1,5 +1,5 @@
 """
-The shell: `mig plan`, `run`, `serve`, `deploy`, `teardown`, `sweep`, `slices`, `world`, `doctor`.
+The shell: `mig bootstrap`, `plan`, `run`, `serve`, `deploy`, `teardown`, `sweep`, `slices`, `world`, `doctor`.
 
 Answers go to standard output, everything else to standard error. Exit codes are those of the report: 0 succeeded,
 1 failed or cancelled, 2 refused, 3 no capacity, 4 something may still be billed.
@@ -12,11 +12,12 @@ import sys
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import yaml
 
+from flows.bootstrap import bootstrap
 from flows.documents import mapping
 from flows.interrupts import Ending
 from flows.server import at_home, server
@@ -30,6 +31,7 @@ from mig.spec import RunSpec, check, read, with_settings
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 stage = typer.Typer(no_args_is_help=True, help="The World of a rehearsal: its simulated cloud and its real servers.")
 app.add_typer(stage, name="world")
+app.command()(bootstrap)
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="The request, a YAML file.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="Change one field of the request.")]

@@ -26,7 +26,7 @@ BUSY = frozenset({
 })  # fmt: skip
 """The same call may do later: AWS is busy, or what it is about is just being changed."""
 
-MISSING = frozenset({"404", "NoSuchEntity", "NoSuchKey", "ResourceNotFoundException"})
+MISSING = frozenset({"404", "NoSuchEntity", "NoSuchKey", "NotFoundException", "ResourceNotFoundException"})
 DELAY = 10.0
 """Seconds before the next try."""
 

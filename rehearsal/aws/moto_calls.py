@@ -5,6 +5,7 @@ moto routes by module tables: one backend class and one table of URLs for each s
 process.
 """
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -80,6 +81,7 @@ class Ec2Calls(EC2Response):  # type: ignore[misc]  # moto has no types
 
 def install() -> None:
     """From now on moto's server answers with these."""
+    os.environ["MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS"] = "false"  # a bucket is private to its account, unless it says so
     eks_backends.backend = EksBackend
     eks_calls.install()
     moto.autoscaling.urls.url_paths = {"{0}/$": AutoScalingCalls.dispatch}
@@ -90,6 +92,7 @@ def forget() -> None:
     """Clear what an account before this one left in the process."""
     for service in _SERVICES:
         service.clear()
+    s3_backends.bucket_accounts.clear()
     iam = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
     written: Mapping[str, Any] = {"CreateDate": _LONG_AGO, "UpdateDate": _LONG_AGO, "DefaultVersionId": "v1"}
     for name, path in _AWS_POLICIES.items():
