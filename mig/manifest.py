@@ -29,8 +29,13 @@ class Launched:
 
 
 def namespace(run_id: str) -> str:
-    """The namespace that a run has for itself."""
-    return f"mig-{run_id}"
+    """
+    The namespace that a run has for itself: it has the run's name.
+
+    Pod identity puts the namespace's name on a pod's AWS session, and the role of all pods opens the part of the bucket
+    that has the same name: IAM can put a tag into a path, and cannot take a part of it.
+    """
+    return run_id
 
 
 def build(spec: RunSpec, plan: Plan, *, bucket: str, data: str, sources: Mapping[str, str]) -> tuple[Manifest, ...]:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from mig import manifest
 from rehearsal import private
 from rehearsal.api_server import ApiServer
 from rehearsal.aws.account import REGION
@@ -69,4 +68,4 @@ def _grant(namespace: str, service_account: str, *, cloud: Cloud, bucket: Bucket
     """What a pod may do in S3: nothing without a pod identity association, else what its run may."""
     if cloud.role_of(namespace, service_account) is None:
         return None
-    return bucket.grant(namespace.removeprefix(manifest.namespace("")))
+    return bucket.grant(namespace)  # which has the run's name, as the role's policy on AWS relies on

@@ -211,7 +211,7 @@ def test_a_training_whose_pod_is_deleted_goes_on_in_the_next(world: str, tmp_pat
         for line in process.stderr or ():
             said.append(line)
             if "small[0] epoch epoch 1 " in line and not any("resumed" in each for each in said):
-                _delete_pods(attach(world), f"mig-{next((tmp_path / 'runs').iterdir()).name}")
+                _delete_pods(attach(world), next((tmp_path / "runs").iterdir()).name)
 
     assert 0 == process.returncode, "".join(said)
     (report,) = (json.loads(each.read_text(encoding="utf-8")) for each in tmp_path.glob("runs/*/report.json"))

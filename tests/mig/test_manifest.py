@@ -60,7 +60,7 @@ def environment(workload: str) -> dict[str, str]:
 def test_order() -> None:
     """Everything comes after what it needs."""
     assert [(m["kind"], m["metadata"]["name"]) for m in built()] == [
-        ("Namespace", "mig-r1"),
+        ("Namespace", "r1"),
         ("ServiceAccount", "workload"),
         ("ConfigMap", "training"),
         ("DeviceClass", "mig-1g.5gb.nvidia.com"),
@@ -92,7 +92,7 @@ def test_values_are_json() -> None:
 
 def test_namespace_is_restricted() -> None:
     """The API server itself refuses a pod that asks for more than a workload needs."""
-    assert one("Namespace", "mig-r1")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert one("Namespace", "r1")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
 def test_claim_template() -> None:

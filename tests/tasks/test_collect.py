@@ -120,7 +120,7 @@ RUNNING = job(pod(phase="Running", exit_code=None, finished=""))
 
 def follow() -> Any:
     """What following the workload returns."""
-    launched = Launched(namespace="mig-r-1", workloads=("small",))
+    launched = Launched(namespace="r-1", workloads=("small",))
     (workload,) = SPEC.workloads
     return collect.follow.fn(SITE, workload, spec=SPEC, plan=PLAN, launched=launched, ready=READY)
 

@@ -203,14 +203,14 @@ def test_a_zone_without_a_subnet_is_refused_before_anything_is_written(world: Wo
 
 def test_a_teardown_goes_from_pods_to_stacks(world: World) -> None:
     """Pods end before their nodes go, nodes before their groups, and other runs are left alone."""
-    world.pods, world.namespaces, world.associations = ["small-0"], ["mig-r-1"], ["a-1"]
+    world.pods, world.namespaces, world.associations = ["small-0"], ["r-1"], ["a-1"]
     world.groups, world.stacks = ["gpu-r-1-2", "gpu-r-10-1", "gpu-r-1-01234567-1"], ["r-1-1", "r-10-1"]
 
     release()
 
     assert [
         "end the pods",
-        "delete mig-r-1",
+        "delete r-1",
         "delete a-1",
         "scale gpu-r-1-2 to 0",
         "destroy r-1-1",
@@ -220,7 +220,7 @@ def test_a_teardown_goes_from_pods_to_stacks(world: World) -> None:
 
 def test_a_namespace_goes_while_the_nodes_do_and_is_waited_for(world: World) -> None:
     """Kubernetes takes its time for it: it is there for a while, and is not taken for left behind."""
-    world.namespaces = ["mig-r-1"]
+    world.namespaces = ["r-1"]
 
     assert Released(verified=True, left=()) == release()
 

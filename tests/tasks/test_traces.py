@@ -129,7 +129,7 @@ def test_somebody_works_where_a_pod_runs(
     """Pods that wait or have ended are no work."""
 
     def items(_: object, path: str, *, fieldSelector: str) -> list[str]:  # noqa: N803 (Kubernetes' name)
-        assert "/api/v1/namespaces/mig-r-1/pods" == path
+        assert "/api/v1/namespaces/r-1/pods" == path
         return [phase for phase in phases if fieldSelector == f"status.phase={phase}"]
 
     monkeypatch.setattr(traces, "kubernetes", lambda _: None)

@@ -337,14 +337,14 @@ def test_pod_identity(customer: Customer) -> None:
     """The pods of a service account have the role that is associated with them, as long as it is."""
     eks = customer.client("eks")
     role = customer.client("iam").get_role(RoleName="mig-workload")["Role"]["Arn"]
-    who = {"namespace": "mig-demo", "serviceAccount": "workload"}
+    who = {"namespace": "demo-1f", "serviceAccount": "workload"}
     made = eks.create_pod_identity_association(clusterName="mig", roleArn=role, **who)["association"]
-    listed = eks.list_pod_identity_associations(clusterName="mig", namespace="mig-demo")["associations"]
+    listed = eks.list_pod_identity_associations(clusterName="mig", namespace="demo-1f")["associations"]
     with pytest.raises(ClientError) as again:
         eks.create_pod_identity_association(clusterName="mig", roleArn=role, **who)
-    before = customer.cloud.role_of("mig-demo", "workload")
+    before = customer.cloud.role_of("demo-1f", "workload")
     eks.delete_pod_identity_association(clusterName="mig", associationId=made["associationId"])
 
     assert [made["associationId"]] == [tie["associationId"] for tie in listed]
     assert "ResourceInUseException" == again.value.response["Error"]["Code"]
-    assert (role, None) == (before, customer.cloud.role_of("mig-demo", "workload"))
+    assert (role, None) == (before, customer.cloud.role_of("demo-1f", "workload"))
