@@ -3,6 +3,8 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from mig.errors import Failed
+from mig.guardrail import violations
 from mig.manifest import Launched, build, namespace
 from mig.plan import Plan
 from mig.spec import RunSpec
@@ -15,10 +17,16 @@ from tasks.stage import sources
 
 @task(name="launch the workloads", cache_policy=NO_CACHE)
 def launch(site: Site, spec: RunSpec, plan: Plan, data: str) -> Launched:
-    """Apply everything the run's workloads need, in order; `data` is the staged set's `s3://bucket/prefix`."""
+    """
+    Apply everything the run's workloads need, in order; `data` is the staged set's `s3://bucket/prefix`.
+
+    What the guardrail refuses ends the run before any of it is applied: also where no admission policy stands.
+    """
+    manifests = build(spec, plan, bucket=site.bucket, data=data, sources=sources())
+    if refused := [f"{m['kind']} {m['metadata']['name']}: {why}" for m in manifests for why in violations(m)]:
+        raise Failed("launch", "; ".join(refused))
     associate(site, plan.run_id)
     client = kubernetes(site)
-    manifests = build(spec, plan, bucket=site.bucket, data=data, sources=sources())
     for manifest in manifests:
         kube.apply(client, manifest)
     say(f"launched {len(spec.workloads)} workloads in namespace {namespace(plan.run_id)}")

@@ -16,7 +16,7 @@ from rehearsal.api_server import ApiError, ApiServer, Object
 from rehearsal.kubernetes.resource import Inputs, Outputs, Refused, identity
 
 TYPE = "helm.sh/release.v1"
-"""Of the Secrets; also the prefix of their names, after `sh.`."""
+"""Of the Secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def record(release: Release) -> Object:
         "kind": "Secret",
         "type": TYPE,
         "metadata": {
-            "name": f"sh.{TYPE.replace('/', '.')}.{release.name}.v{release.revision}",
+            "name": f"sh.helm.release.v1.{release.name}.v{release.revision}",
             "namespace": release.namespace,
             "labels": {"owner": "helm", "name": release.name, "status": "deployed", "version": str(release.revision)},
         },

@@ -1,30 +1,40 @@
-"""The platform on a real API server, raised by the real engine: what stands, what is refused, and that nothing stays."""
+"""The platform, raised by the real engine on a real API server: what stands, what is refused, what is left of it."""
 
 import base64
 import gc
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from pulumi import automation
+from pulumi.automation import EngineEvent, OpType
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from infra import guardrail, stacks
+from infra import guardrail, monitoring, stacks
 from infra.backend import Backend
+from infra.monitoring import GRAFANA_SECRET
+from infra.objects import declare
 from infra.platform import PlatformArgs, Team, program, stack_name
-from mig import admission, labels
+from mig import labels
+from mig.device_class import device_class
 from mig.release import RELEASES
 from rehearsal import private
 from rehearsal.api_server import ApiError, ApiServer
-from rehearsal.kubernetes.helm import release_of
+from rehearsal.kubernetes.helm import releases
 from rehearsal.kubernetes.provider import Provider
+from rehearsal.ports import LOOPBACK
+from rehearsal.provider import struct
 from rehearsal.servers import binaries
 from rehearsal.servers.control_plane import ControlPlane
+from tests.mig.test_guardrail import ALLOWED, REFUSED, claim, request, template
 
 pytestmark = [
     pytest.mark.e2e,
@@ -36,6 +46,15 @@ STACK = stack_name("mig")
 CONFIG = f"/api/v1/namespaces/{labels.OPERATOR_NAMESPACE}/configmaps/{labels.MIG_PARTED_CONFIG}"
 
 
+SPACES = (labels.MONITORING_NAMESPACE, labels.OPERATOR_NAMESPACE, labels.DRA_NAMESPACE)
+ADMISSIONS = tuple(
+    f"/apis/admissionregistration.k8s.io/v1/{plural}"
+    for plural in ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
+)
+PLACE = "admins"
+"""A namespace that may ask for adminAccess at all: else the API server refuses that without asking any policy."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """A control plane, and the engine attached to the stand-in before it."""
@@ -43,22 +62,41 @@ class Stage:
     api: ApiServer
     backend: Backend
     args: PlatformArgs
+    port: int
+    """Of the stand-in provider."""
 
-    def raised(self, tell: Any = lambda _: None) -> dict[str, Any]:
-        """The platform, raised."""
-        return stacks.raise_stack(self.backend, STACK, program(self.args), region="us-east-1", tell=tell)
+    def run(self, name: str, declare: stacks.Program) -> dict[str, Any]:
+        """Raise a stack."""
+        return stacks.raise_stack(self.backend, name, declare, region="us-east-1", tell=quiet)
 
-    def names(self, path: str, **query: str) -> set[str]:
-        """What a collection holds."""
-        return {item["metadata"]["name"] for item in self.api.get(path, **query)["items"]}
-
-    def ours(self) -> set[str]:
-        """What the platform has left where its objects lie outside of namespaces, namespaces included."""
+    def names(self, path: str) -> set[str]:
+        """What a collection holds of ours."""
         ours = {"labelSelector": "app.kubernetes.io/managed-by=mig-pipeline"}
-        groups = ("/api/v1/namespaces", "/apis/resource.k8s.io/v1/deviceclasses")
-        policies = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
-        admissions = (f"/apis/admissionregistration.k8s.io/v1/{name}" for name in policies)
-        return {name for path in (*groups, *admissions) for name in self.names(path, **ours)}
+        return {item["metadata"]["name"] for item in self.api.get(path, **ours)["items"]}
+
+    def asked(self, manifest: dict[str, Any]) -> str:
+        """What the API server says to a claim or a template; nothing when it takes it."""
+        plural = f"{manifest['kind'].lower()}s"
+        placed = {**manifest, "metadata": {"generateName": "asked-", "namespace": PLACE}}
+        try:
+            self.api.create(f"/apis/resource.k8s.io/v1/namespaces/{PLACE}/{plural}?dryRun=All", placed)
+        except ApiError as error:
+            return str(error)
+        return ""
+
+    def entries(self) -> dict[str, Any]:
+        """What MIG Manager can be asked for."""
+        found: dict[str, Any] = json.loads(self.api.get(CONFIG)["data"]["config.yaml"])["mig-configs"]
+        return found
+
+    def admin(self) -> dict[str, str]:
+        """Grafana's first user."""
+        found = self.api.get(f"/api/v1/namespaces/{labels.MONITORING_NAMESPACE}/secrets/{GRAFANA_SECRET}")["data"]
+        return {name: base64.b64decode(value).decode() for name, value in found.items()}
+
+
+def quiet(_: str) -> None:
+    """Nobody watches."""
 
 
 @pytest.fixture(scope="module")
@@ -92,19 +130,166 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             kubeconfig=str(plane.kubeconfig),
             teams=(Team(namespace="mig-shared", most={"7g.40gb": 1}),),
         )
-        yield Stage(api=api, backend=backend, args=args)
+        admins = {"name": PLACE, "labels": {"resource.kubernetes.io/admin-access": "true"}}
+        api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": admins})
+        yield Stage(api=api, backend=backend, args=args, port=provider.port)
     gc.collect()  # the SDK leaves sockets and coroutines behind, which would complain during a later test
 
 
-def test_life_of_the_platform(stage: Stage) -> None:
-    """Raised it stands, raised again nothing changes but what runs have added stays, destroyed nothing is left."""
-    import time
-    t=time.time()
-    outputs = stage.raised()
-    print("up", time.time()-t); t=time.time()
-    print(outputs, stage.ours())
-    stage.raised()
-    print("up2", time.time()-t); t=time.time()
-    stacks.destroy(stage.backend, STACK, tell=print)
-    print("destroy", time.time()-t); t=time.time()
-    assert stage.ours()==set()
+@dataclass(slots=True)
+class Previewed:
+    """What the engine and the policy pack say of a program that is not carried out."""
+
+    creates: int = 0
+    violations: list[str] = field(default_factory=list)
+
+    def hear(self, event: EngineEvent) -> None:
+        """Count, and note."""
+        if event.policy_event:
+            self.violations.append(event.policy_event.message)
+        if event.summary_event:
+            self.creates = event.summary_event.resource_changes.get(OpType.CREATE, 0)
+
+
+def preview(stage: Stage, folder: Path, declare_all: stacks.Program, heard: Previewed) -> None:
+    """Ask the engine and the policy pack, in a state of its own; raises what the engine raises."""
+    backend = replace(stage.backend, url=f"file://{private.folder(folder / 'state')}")
+    options = automation.LocalWorkspaceOptions(
+        work_dir=str(private.folder(folder / "work")),
+        pulumi_home=backend.home,
+        pulumi_command=automation.PulumiCommand(root=backend.pulumi_root),
+        env_vars={**backend.environment, "PULUMI_CONFIG_PASSPHRASE": backend.passphrase},
+        project_settings=automation.ProjectSettings(
+            name="mig", runtime="python", backend=automation.ProjectBackend(url=backend.url)
+        ),
+    )
+    stack = automation.create_stack("previewed", project_name="mig", program=declare_all, opts=options)
+    packs = [str(guardrail.pack(private.folder(folder / "pack")))]
+    stack.preview(policy_packs=packs, on_event=heard.hear)
+
+
+def test_preview_of_the_platform(stage: Stage, tmp_path: Path) -> None:
+    """A preview lists all that would be made, and the policy pack lets it through."""
+    heard = Previewed()
+    preview(stage, tmp_path, program(stage.args), heard)
+
+    assert ([], 37) == (heard.violations, heard.creates)
+
+
+def test_policy_pack(stage: Stage, tmp_path: Path) -> None:
+    """The engine refuses a program that declares a claim for a whole GPU, before anything is made."""
+
+    def greedy() -> None:
+        import pulumi
+        import pulumi_kubernetes
+
+        provider = pulumi_kubernetes.Provider("cluster", kubeconfig=stage.args.kubeconfig)
+        wanted = template(request(deviceClassName="gpu.nvidia.com"))
+        declare({**wanted, "metadata": {"name": "whole"}}, pulumi.ResourceOptions(provider=provider))
+
+    heard = Previewed()
+    with pytest.raises(automation.CommandError):
+        preview(stage, tmp_path, greedy, heard)
+
+    assert [True] == ["request slice must name a class of MIG slices" in said for said in heard.violations]
+
+
+@pytest.fixture(scope="module")
+def platform(stage: Stage) -> Iterator[dict[str, Any]]:
+    """It stands, and this is what it gave; what tests leave of it goes."""
+    outputs = stage.run(STACK, program(stage.args))
+    while not stage.asked(claim(request(allocationMode="All"))):  # a policy holds a moment after it is made
+        time.sleep(0.1)
+    yield outputs
+    stacks.destroy(stage.backend, STACK, tell=quiet)
+
+
+def test_releases(stage: Stage, platform: dict[str, Any]) -> None:
+    """The charts are asked for in the versions of the release, with the values that make MIG Manager ours."""
+    found = {release.name: release for name in SPACES for release in releases(stage.api, name)}
+
+    assert "current" == platform["release"]
+    assert {
+        "gpu-operator": "v26.7.0",
+        "dra-driver-nvidia-gpu": "0.4.1",
+        "kube-prometheus-stack": monitoring.VERSION,
+    } == {name: release.version for name, release in found.items()}
+    assert labels.MIG_PARTED_CONFIG == found["gpu-operator"].values["migManager"]["config"]["name"]
+
+
+def test_password(stage: Stage, platform: dict[str, Any]) -> None:
+    """Grafana's password is random, and stands in no output and in clear in no file of the state."""
+    password = stage.admin()["admin-password"]
+    state = Path(stage.backend.url.removeprefix("file://"))
+    files = [path for path in state.rglob("*") if path.is_file()]
+
+    assert 32 == len(password)
+    assert password not in str(platform)
+    assert [] == [path for path in files if password.encode() in path.read_bytes()]
+    assert [] == [path for path in files if base64.b64encode(password.encode()) in path.read_bytes()]
+
+
+@pytest.mark.usefixtures("platform")
+def test_raised_again(stage: Stage) -> None:
+    """What runs have told MIG Manager since, and the password, stay as they are."""
+    config, before = stage.api.get(CONFIG), stage.admin()
+    added = {"version": "v1", "mig-configs": {**stage.entries(), "mig-0123456789": []}}
+    config["data"]["config.yaml"] = json.dumps(added)
+    stage.api.patch(CONFIG, {"data": config["data"]})
+    stage.run(STACK, program(stage.args))
+
+    assert {"mig-0123456789", "all-balanced", "all-disabled"} <= stage.entries().keys()
+    assert before == stage.admin()
+
+
+@pytest.mark.usefixtures("platform")
+def test_others_help_themselves(stage: Stage) -> None:
+    """A team finds a template for every slice, and what it holds is counted by class."""
+    shared = "/namespaces/mig-shared"
+    templates = stage.names(f"/apis/resource.k8s.io/v1{shared}/resourceclaimtemplates")
+    (quota,) = stage.api.get(f"/api/v1{shared}/resourcequotas")["items"]
+
+    assert {"mig-1g.5gb", "mig-1g.5gb.me", "mig-7g.40gb", "mig-small", "mig-full"} <= templates
+    assert {"mig-7g.40gb.nvidia.com.deviceclass.resource.k8s.io/devices": "1"} == quota["spec"]["hard"]
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize("wanted", ALLOWED)
+@pytest.mark.parametrize("kind", [claim, template])
+def test_claim_allowed(stage: Stage, wanted: dict[str, Any], kind: Any) -> None:
+    """The API server takes what the guardrail lets through."""
+    assert "" == stage.asked(kind(wanted))
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize(("wanted", "sentence"), REFUSED)
+@pytest.mark.parametrize("kind", [claim, template])
+def test_claim_refused(stage: Stage, wanted: dict[str, Any], sentence: str, kind: Any) -> None:
+    """And refuses what the guardrail refuses, with the same sentence, whoever asks."""
+    assert f"denied request: a request {sentence}" in stage.asked(kind({**request(), "name": "right"}, wanted))
+
+
+def test_object_refused(stage: Stage) -> None:
+    """What the API server does not take ends in its sentence, in a preview already."""
+    wrong = device_class("1g.5gb")
+    wrong["spec"]["selectors"][0]["cel"]["expression"] = "device.driver =="
+    asked = provider_pb2.CreateRequest(
+        type="kubernetes:resource.k8s.io/v1:DeviceClass", name="wrong", properties=struct(wrong), preview=True
+    )
+    with grpc.insecure_channel(f"{LOOPBACK}:{stage.port}") as channel, pytest.raises(grpc.RpcError) as refused:
+        provider_pb2_grpc.ResourceProviderStub(channel).Create(asked)
+
+    sentence = "resource mig-1g.5gb.nvidia.com was not successfully created by the Kubernetes API server: "
+    assert refused.value.details().startswith(sentence)
+    assert "mismatched input '<EOF>'" in refused.value.details()
+
+
+@pytest.mark.usefixtures("platform")
+def test_destroyed(stage: Stage) -> None:
+    """Taken down, it leaves nothing in the cluster: counted where its objects lie, namespaces first."""
+    groups = ("/api/v1/namespaces", "/apis/resource.k8s.io/v1/deviceclasses", *ADMISSIONS)
+    before = [len(stage.names(path)) for path in groups]
+    stacks.destroy(stage.backend, STACK, tell=quiet)
+
+    assert [4, 11, 1, 1] == before
+    assert [set()] * 4 == [stage.names(path) for path in groups]
