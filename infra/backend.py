@@ -17,3 +17,5 @@ class Backend:
     """Folder with `bin/pulumi`."""
     environment: Mapping[str, str] = field(repr=False)
     """What engine and providers find the account by."""
+    policy_packs: tuple[str, ...] = ()
+    """Executables that the engine asks about every resource (infra.guardrail). Each takes about a second."""

@@ -96,6 +96,8 @@ class Listener:
             self._conclude(ended.metadata)
         if (said := event.diagnostic_event) and said.severity == "error":
             self.errors.setdefault(said.urn or "", said.message.strip())
+        if (rule := event.policy_event) and rule.enforcement_level == "mandatory":
+            self.errors.setdefault(rule.resource_urn or "", rule.message.strip().splitlines()[-1])
         if failure := event.res_op_failed_event:
             self.failed.append(failure.metadata)
 

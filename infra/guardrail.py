@@ -1,14 +1,19 @@
 """
 Two of the rule's three doors: a policy pack, which Pulumi's engine asks about every resource, and the API server.
 
-The pack is an executable of its own: `pack` writes it, and the engine, given its path, starts it. That needs no plugin
-of Pulumi's beside the engine.
+The pack is an executable of its own: `guarded` writes it, and the engine, given its path, starts it. That needs no
+plugin of Pulumi's beside the engine.
 """
 
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infra.backend import Backend
 from infra.objects import declare
 from mig import admission as cel
 from mig.guardrail import violations
@@ -29,15 +34,17 @@ def admission(opts: "pulumi.ResourceOptions") -> None:
     declare(cel.binding(), pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[rule])))
 
 
-def pack(folder: Path) -> Path:
-    """Write the pack into an empty folder, and return what to give the engine as `policy_packs`."""
-    description = "runtime: python\nversion: 1.0.0\n"
-    (folder / "PulumiPolicy.yaml").write_text(f"name: {PACK}\n{description}", encoding="utf-8")
-    executable = folder / PACK
-    # Unbuffered: the engine reads the port from the pack's output.
-    executable.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m infra.guardrail "$@"\n', encoding="utf-8")
-    executable.chmod(0o755)
-    return executable
+@contextmanager
+def guarded(backend: Backend) -> Iterator[Backend]:
+    """The same backend, whose engine asks the rule about every resource before it makes it."""
+    with tempfile.TemporaryDirectory(prefix="mig-policy-") as folder:
+        executable = Path(folder, PACK)
+        # Unbuffered: the engine reads the pack's port from its output.
+        executable.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m infra.guardrail "$@"\n', encoding="utf-8")
+        executable.chmod(0o700)
+        about = f"name: {PACK}\nruntime: python\nversion: 1.0.0\n"
+        Path(folder, "PulumiPolicy.yaml").write_text(about, encoding="utf-8")
+        yield replace(backend, policy_packs=(*backend.policy_packs, str(executable)))
 
 
 def policy() -> "ResourceValidationPolicy":

@@ -40,7 +40,7 @@ def preview(backend: Backend, name: str, program: Program, *, region: str) -> Ch
         _listening(Progress(phase="preview"), lambda _: None) as listener,
         _imagined(backend, name, program, region) as stack,
     ):
-        stack.preview(on_event=listener.hear, color="never", suppress_progress=True)
+        stack.preview(on_event=listener.hear, color="never", suppress_progress=True, **_asked(backend))
     return listener.heard()
 
 
@@ -65,7 +65,7 @@ def raise_stack(
         _listening(progress, tell) as listener,
     ):
         _clear(stack, progress.phase, tell)
-        done = _unlocked(stack, lambda: stack.up(on_event=listener.hear, **_QUIET))
+        done = _unlocked(stack, lambda: stack.up(on_event=listener.hear, **_asked(backend), **_QUIET))
     return {output: value.value for output, value in done.outputs.items()}
 
 
@@ -260,6 +260,10 @@ class _Apart(automation.PulumiCommand):
     def run(self, args: list[str], *rest: Any, **more: Any) -> Any:  # noqa: ANN401 (as the Automation API has it)
         """Run the CLI, as the Automation API asks for it."""
         return super().run(["-I", "-S", "-c", self._LEAVE, self._cli, "--non-interactive", *args], *rest, **more)
+
+
+def _asked(backend: Backend) -> dict[str, Any]:
+    return {"policy_packs": list(backend.policy_packs)}
 
 
 def _nothing() -> None:

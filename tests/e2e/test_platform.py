@@ -8,23 +8,23 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from pulumi import automation
-from pulumi.automation import EngineEvent, OpType
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from infra import guardrail, monitoring, stacks
+from infra import monitoring, stacks
 from infra.backend import Backend
+from infra.guardrail import guarded
 from infra.monitoring import GRAFANA_SECRET
 from infra.objects import declare
 from infra.platform import PlatformArgs, Team, program, stack_name
 from mig import labels
 from mig.device_class import device_class
+from mig.errors import Failed
 from mig.release import RELEASES
 from rehearsal import private
 from rehearsal.api_server import ApiError, ApiServer
@@ -136,47 +136,16 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     gc.collect()  # the SDK leaves sockets and coroutines behind, which would complain during a later test
 
 
-@dataclass(slots=True)
-class Previewed:
-    """What the engine and the policy pack say of a program that is not carried out."""
+def test_preview(stage: Stage) -> None:
+    """A preview lists all that would be made, the rule lets it through, and nothing is there afterwards."""
+    with guarded(stage.backend) as backend:
+        changes = stacks.preview(backend, STACK, program(stage.args), region="us-east-1")
 
-    creates: int = 0
-    violations: list[str] = field(default_factory=list)
-
-    def hear(self, event: EngineEvent) -> None:
-        """Count, and note."""
-        if event.policy_event:
-            self.violations.append(event.policy_event.message)
-        if event.summary_event:
-            self.creates = event.summary_event.resource_changes.get(OpType.CREATE, 0)
+    assert {"create": 35, "update": 0, "replace": 0, "delete": 0} == changes.counts()
+    assert () == stacks.names(stage.backend)
 
 
-def preview(stage: Stage, folder: Path, declare_all: stacks.Program, heard: Previewed) -> None:
-    """Ask the engine and the policy pack, in a state of its own; raises what the engine raises."""
-    backend = replace(stage.backend, url=f"file://{private.folder(folder / 'state')}")
-    options = automation.LocalWorkspaceOptions(
-        work_dir=str(private.folder(folder / "work")),
-        pulumi_home=backend.home,
-        pulumi_command=automation.PulumiCommand(root=backend.pulumi_root),
-        env_vars={**backend.environment, "PULUMI_CONFIG_PASSPHRASE": backend.passphrase},
-        project_settings=automation.ProjectSettings(
-            name="mig", runtime="python", backend=automation.ProjectBackend(url=backend.url)
-        ),
-    )
-    stack = automation.create_stack("previewed", project_name="mig", program=declare_all, opts=options)
-    packs = [str(guardrail.pack(private.folder(folder / "pack")))]
-    stack.preview(policy_packs=packs, on_event=heard.hear)
-
-
-def test_preview_of_the_platform(stage: Stage, tmp_path: Path) -> None:
-    """A preview lists all that would be made, and the policy pack lets it through."""
-    heard = Previewed()
-    preview(stage, tmp_path, program(stage.args), heard)
-
-    assert ([], 37) == (heard.violations, heard.creates)
-
-
-def test_policy_pack(stage: Stage, tmp_path: Path) -> None:
+def test_policy_pack(stage: Stage) -> None:
     """The engine refuses a program that declares a claim for a whole GPU, before anything is made."""
 
     def greedy() -> None:
@@ -187,11 +156,9 @@ def test_policy_pack(stage: Stage, tmp_path: Path) -> None:
         wanted = template(request(deviceClassName="gpu.nvidia.com"))
         declare({**wanted, "metadata": {"name": "whole"}}, pulumi.ResourceOptions(provider=provider))
 
-    heard = Previewed()
-    with pytest.raises(automation.CommandError):
-        preview(stage, tmp_path, greedy, heard)
-
-    assert [True] == ["request slice must name a class of MIG slices" in said for said in heard.violations]
+    sentence = "preview: ResourceClaimTemplate whole: request slice must name a class of MIG slices"
+    with guarded(stage.backend) as backend, pytest.raises(Failed, match=sentence):
+        stacks.preview(backend, "greedy", greedy, region="us-east-1")
 
 
 @pytest.fixture(scope="module")
