@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from infra.backend import Backend
 from infra.objects import declare
@@ -67,14 +67,13 @@ def main() -> None:
 
 
 def _validate(args: "ResourceValidationArgs", report: "ReportViolation") -> None:
-    for violation in violations(_manifest(args.resource_type, args.props)):
+    for violation in violations(args.props, kind=_kind(args.resource_type)):
         report(violation, None)
 
 
-def _manifest(token: str, props: Any) -> dict[str, Any]:  # noqa: ANN401 (a mapping of Pulumi's, of any JSON)
-    """Kubernetes' objects name their kind themselves; for those of AWS their Pulumi type is it."""
-    kind = token.rpartition(":")[2] if token.startswith(_KUBERNETES) else token
-    return {**props, "kind": kind}
+def _kind(token: str) -> str:
+    """Objects of Kubernetes are called as in a manifest, `ResourceClaim`; those of AWS by their Pulumi type."""
+    return token.rpartition(":")[2] if token.startswith(_KUBERNETES) else token
 
 
 if __name__ == "__main__":

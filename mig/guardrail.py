@@ -36,15 +36,18 @@ MOST_NODES = 50
 """More of one group is a mistake and not a plan: 50 p4d cost more than $1,000 an hour."""
 
 
-def violations(manifest: Manifest, *, classes: Collection[str] = device_class.NAMES) -> tuple[str, ...]:
+def violations(manifest: Manifest, *, kind: str = "", classes: Collection[str] = device_class.NAMES) -> tuple[str, ...]:
     """
     What is wrong with it, a sentence each; nothing for what no rule is about.
 
+    Only what a rule is about is looked at: a preview does not know the rest yet.
+
     Args:
-        manifest: a Kubernetes manifest, or the inputs of an AWS resource with its Pulumi type as `kind`.
+        manifest: a Kubernetes manifest, or the inputs of an AWS resource.
+        kind: of the resource, `aws:eks/nodeGroup:NodeGroup`; a manifest says its own.
         classes: the DeviceClasses that a claim may name.
     """
-    kind = manifest["kind"]
+    kind = kind or manifest["kind"]
     if kind == "ResourceClaim":
         return tuple(_claim(manifest.get("spec") or {}, classes))
     if kind == "ResourceClaimTemplate":
