@@ -16,6 +16,7 @@ from rehearsal.aws.cloud import Cloud
 from rehearsal.aws.provider import Provider
 from rehearsal.aws.resource import Aws
 from rehearsal.clock import Clock
+from rehearsal.kubernetes.provider import Provider as KubernetesProvider
 from rehearsal.node.fleet import Fleet
 from rehearsal.nvidia.gpu_operator import GpuOperator
 from rehearsal.servers.bucket import Bucket, Credentials
@@ -60,8 +61,10 @@ def simulate(folder: Path, clock: Clock, plane: ControlPlane, bucket: Bucket, pa
     closed = threading.Event()
     provider = Provider(Aws(region=REGION, client=cloud.client, clock=clock, closed=closed))
     parts.callback(provider.stop)
+    objects = KubernetesProvider(api, closed)
+    parts.callback(objects.stop)
     parts.callback(closed.set)
-    return {**cloud.environment(), "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port}"}
+    return {**cloud.environment(), "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port},kubernetes:{objects.port}"}
 
 
 def _grant(namespace: str, service_account: str, *, cloud: Cloud, bucket: Bucket) -> Credentials | None:

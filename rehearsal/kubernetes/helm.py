@@ -1,5 +1,5 @@
 """
-Releases of Helm, recorded where Helm records them and as it does: `helm list` and `helm get values` show them.
+Releases of Helm, recorded where Helm records them and in its form: a Secret for each revision.
 
 A chart is not fetched and nothing of it is rendered: a record proves what was asked for, not that the chart takes it.
 """
