@@ -2,15 +2,14 @@
 A trained network that only answers: as fast as it can where it is, and as its training heard it.
 
 What stays the same from batch to batch is done once. Weights are cast to bf16 here: autocast would cast them anew for
-every batch, which takes a small network a third of its time.
+every batch, which takes a small network a third of its time; and has a price where there is nothing to cast.
 """
-
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from training.contract import Compile, OrdersError, say
+from training.compiled import Compiled
+from training.contract import Compile, OrdersError
 from training.device import Device
 from training.images import prepare
 from training.published import Published
@@ -27,7 +26,7 @@ class Classifier:
         for layer in network.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):  # those that autocast casts: normalisations stay as they are
                 layer.to(self._dtype)
-        self._forward = network if compiled == "off" else torch.compile(network, mode=compiled)
+        self._compiled = Compiled(network, compiled)
 
     @torch.inference_mode()
     def classes(self, pixels: Tensor, most: int) -> Tensor:
@@ -47,16 +46,5 @@ class Classifier:
             ) from error
 
     def _scores(self, pixels: Tensor) -> Tensor:
-        with self._device.autocast():
-            ready = prepare(pixels, self.published.image_size).to(self._dtype)
-        try:
-            return cast("Tensor", self._forward(ready))
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:  # every failure of torch.compile is one, and shows at its first batch
-            if self._forward is self.network:
-                raise
-            first = str(error).strip().splitlines()[0]
-            say("event", event="not compiled", why=f"{type(error).__name__}: {first}")
-            self._forward = self.network
-            return cast("Tensor", self.network(ready))
+        ready = prepare(pixels, self.published.image_size, self._dtype)
+        return self._compiled.run(lambda forward: forward(ready))

@@ -76,16 +76,16 @@ def batches_in(images: int, size: int) -> int:
     return max(1, images // size)
 
 
-def prepare(pixels: Tensor, size: int) -> Tensor:
+def prepare(pixels: Tensor, size: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """
     Bytes as a network wants them: `size` pixels an edge, mean 0, deviation 1.
 
-    A batch is resized by two products of matrices, which a device does at its best; under autocast in its precision.
+    A batch is resized by two products of matrices, which a device does at its best, in this precision or autocast's.
     """
-    ready = pixels.float().sub_(255 * MEAN).mul_(1 / (255 * DEVIATION))
+    ready = pixels.float().sub_(255 * MEAN).mul_(1 / (255 * DEVIATION)).to(dtype)
     if pixels.shape[-2:] == (size, size):
         return ready
-    rows, columns = (_resizing(edge, size, pixels.device) for edge in pixels.shape[-2:])
+    rows, columns = (_resizing(edge, size, pixels.device, dtype) for edge in pixels.shape[-2:])
     ready = rows @ ready
     return ready @ columns.T
 
@@ -109,10 +109,11 @@ def augment(pixels: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def _resizing(edge: int, size: int, device: torch.device) -> Tensor:
+def _resizing(edge: int, size: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """What makes `size` pixels of `edge`: resizing is linear, so all of it is in what becomes of single pixels."""
     single = torch.eye(edge, device=device).view(1, 1, edge, edge)
-    return functional.interpolate(single, size=(size, edge), mode="bilinear", antialias=True).view(size, edge)
+    resized = functional.interpolate(single, size=(size, edge), mode="bilinear", antialias=True)
+    return resized.view(size, edge).to(dtype)
 
 
 def _within(positions: Tensor, length: Tensor, start: Tensor) -> Tensor:

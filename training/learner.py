@@ -5,7 +5,7 @@ What it is shown, for how long, and what is told of it are `training.train`'s bu
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.contract import Orders, OrdersError, say
+from training.compiled import Compiled, Forward
+from training.contract import Orders, OrdersError
 from training.device import Device
 from training.images import Images, augment, batches_in, prepare
 
@@ -25,9 +26,6 @@ WARM_UP = 0.3
 
 class NoNumberError(Exception):
     """What was to be learned is no number any more; the sentence says where that was seen."""
-
-
-Forward = Callable[[Tensor], Tensor]
 
 
 @dataclass(slots=True)
@@ -71,9 +69,7 @@ class Learner:
         self.seen: list[Tensor] = []
         """Loss and accuracy of each step of this epoch, still on the device."""
         self.pace = Pace()
-        self._forward: Forward = network
-        if orders.compile != "off":
-            self._forward = torch.compile(network, mode=orders.compile)
+        self._compiled = Compiled(network, orders.compile)
         steps = orders.epochs * batches_in(orders.train_images, orders.batch)
         self._optimizer = torch.optim.AdamW(
             network.parameters(), lr=orders.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
@@ -96,7 +92,7 @@ class Learner:
     def step(self, pixels: Tensor, labels: Tensor) -> None:
         """Learn from one batch. Raises OrdersError, with the batch that would fit, when the memory does not suffice."""
         try:
-            seen = self._gradients(pixels, labels)
+            seen = self._compiled.run(lambda forward: self._backward(forward, pixels, labels))
         except torch.OutOfMemoryError as error:
             raise OrdersError(self._too_much()) from error
         if self.orders.gradient_clip:
@@ -151,19 +147,6 @@ class Learner:
         self.epoch = state["epoch"]
         self.seen = list(state["seen"].to(self.device.torch))
         self.pace = Pace(**state["pace"])
-
-    def _gradients(self, pixels: Tensor, labels: Tensor) -> Tensor:
-        try:
-            return self._backward(self._forward, pixels, labels)
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:  # every failure of torch.compile is one, and shows at its first step
-            if self._forward is self.network:
-                raise
-            first = str(error).strip().splitlines()[0]
-            say("event", event="not compiled", why=f"{type(error).__name__}: {first}")
-            self._forward = self.network
-            return self._backward(self.network, pixels, labels)
 
     def _backward(self, forward: Forward, pixels: Tensor, labels: Tensor) -> Tensor:
         """Loss and accuracy on the batch, with all gradients where the optimizer finds them."""

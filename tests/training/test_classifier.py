@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from training.classifier import Classifier
-from training.contract import Model, Orders, OrdersError, Precision, read_line
+from training.contract import Model, Orders, OrdersError, Precision
 from training.device import Device, find
 from training.images import prepare
 from training.models import build
@@ -78,28 +78,3 @@ def test_too_many_for_the_memory_are_told(device: Device, monkeypatch: pytest.Mo
     monkeypatch.setattr(torch, "compile", lambda network, mode: network.forward if mode else None)
     with pytest.raises(OrdersError, match="MIG_MICRO_BATCH: 6 images of 32 pixels do not fit into .*; try 3$"):
         Classifier(PUBLISHED, Recording(), device, compiled="default").classes(images(6), most=6)
-
-
-def test_what_cannot_be_compiled_runs_as_it_is(
-    device: Device, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It is said once, in a line, and costs no answer."""
-
-    def broken(network: nn.Module, *, mode: str) -> Callable[[Tensor], Tensor]:
-        def fail(_: Tensor) -> Tensor:
-            raise RuntimeError(f"{network} has no {mode}\nmore of it")
-
-        return fail
-
-    monkeypatch.setattr(torch, "compile", broken)
-    classifier = Classifier(PUBLISHED, Recording(), device, compiled="default")
-
-    assert [6, 6] == [len(classifier.classes(images(6), most=6)) for _ in range(2)]
-    said = [read_line(line) for line in capsys.readouterr().out.splitlines()]
-    assert [{"type": "event", "event": "not compiled", "why": "RuntimeError: Recording() has no default"}] == said
-
-
-def test_a_mistake_in_the_network_is_no_failure_to_compile(device: Device) -> None:
-    """It is raised as it is."""
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        Classifier(PUBLISHED, build("mlp", 28), device).classes(images(6), most=6)

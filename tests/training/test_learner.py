@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.contract import Orders, OrdersError, read_line
+from training.contract import Orders, OrdersError
 from training.device import find
 from training.learner import Learner, NoNumberError
 from training.train import new
@@ -51,35 +51,6 @@ def test_out_of_memory_says_what_would_fit(room: int, would: str, told: Callable
         OrdersError, match=f"MIG_BATCH: 64 images of 8 pixels do not fit into the memory of .*; {would}$"
     ):
         learner.step(*batch(64))
-
-
-def test_what_cannot_be_compiled_runs_as_it_is(
-    told: Callable[..., Orders], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One line says why, once; the training goes on."""
-
-    def broken(*_: object, **__: object) -> Callable[[Tensor], Tensor]:
-        def fail(_: Tensor) -> Tensor:
-            raise RuntimeError("Failed to find a C++ compiler.\nmore of it")
-
-        return fail
-
-    monkeypatch.setattr(torch, "compile", broken)
-    learner = new(told(compile="default"), find(told()))
-
-    for _ in range(2):
-        learner.step(*batch(32))
-
-    said = [read_line(line) for line in capsys.readouterr().out.splitlines()]
-    why = "RuntimeError: Failed to find a C++ compiler."
-    assert [{"type": "event", "event": "not compiled", "why": why}] == said
-    assert 2 == len(learner.seen)
-
-
-def test_a_mistake_in_the_network_is_no_failure_to_compile(told: Callable[..., Orders]) -> None:
-    """It is raised as it is."""
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        new(told(), find(told())).step(torch.zeros(2, 1, 9, 9), torch.zeros(2, dtype=torch.long))
 
 
 def test_weights_that_are_no_numbers_are_not_kept(told: Callable[..., Orders]) -> None:
@@ -135,3 +106,21 @@ def test_a_learner_goes_on_where_another_was(model: str, told: Callable[..., Ord
     expected = gone_on(one)
     other.resume(kept)
     torch.testing.assert_close(gone_on(other), expected, rtol=0, atol=0)
+
+
+def test_steps_are_compiled_as_they_were_asked_to_be(
+    told: Callable[..., Orders], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the knob torch is told, and what it makes is what learns."""
+    made: list[tuple[nn.Module, str]] = []
+
+    def note(network: nn.Module, *, mode: str) -> Callable[[Tensor], Tensor]:
+        made.append((network, mode))
+        return lambda pixels: network(pixels) + 100 * torch.eye(10)[0]
+
+    monkeypatch.setattr(torch, "compile", note)
+    learner = new(told(compile="reduce-overhead"), find(told()))
+    learner.step(*batch(32))
+
+    assert [(learner.network, "reduce-overhead")] == made
+    assert (0.0, 1.0) == pytest.approx(learner.means(1))
