@@ -39,6 +39,9 @@ bench: setup  ## the benchmarks, each a ratio taken in one run
 bench-training: setup  ## those of training and inference alone, against the article's loops
 	$(BIN)/python -m bench training
 
+bench-gpu: .venv/ready  ## the same on a GPU, with torch.compile, CUDA graphs, and memory against its estimate
+	$(BIN)/python -m bench.gpu
+
 bench-accuracy: setup  ## the article's cnn, 15 epochs, on the real test set (a quarter of an hour and more)
 	$(BIN)/python -m bench.accuracy
 
@@ -50,4 +53,4 @@ lock:  ## resolve the dependencies anew; what pods and the image install is the 
 	echo boto3 waitress | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file training/requirements.txt
 	echo torch torchvision | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file requirements/torch.txt
 
-.PHONY: help setup run serve test check bench bench-training bench-accuracy lock
+.PHONY: help setup run serve test check bench bench-training bench-gpu bench-accuracy lock

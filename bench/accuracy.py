@@ -7,7 +7,7 @@ images, tested on all 10,000 after each. On a GPU that takes a minute or two, on
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -15,15 +15,16 @@ import torch
 
 from bench import ours
 from bench.promise import Promise
-from training.contract import Orders
+from training.contract import Compile, Orders
 from training.device import Device
-from training.train import Epoch, fit
+from training.images import Images
+from training.train import Epoch, fit, new
 
 LEAST = 93.0
 """Percent of the test images."""
 HEAD = (
-    "| model | seed | epochs | test accuracy | images/s | seconds | machine | date |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    "| model | compiled | seed | epochs | test accuracy | images/s | seconds | machine | date |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
 )
 
 
@@ -32,6 +33,8 @@ class Trained:
     """What a whole training came to."""
 
     orders: Orders
+    compiled: Compile
+    """How its steps were computed in the end: `off` where torch.compile had failed."""
     device: Device
     accuracy: float
     """On the test images, after the last epoch: never that of the best one, which only the test images know."""
@@ -44,7 +47,7 @@ class Trained:
         """A row under `HEAD`."""
         on, orders = self.device, self.orders
         cells = (
-            *(orders.model, orders.seed, orders.epochs, f"{self.accuracy:.2%}"),
+            *(orders.model, self.compiled, orders.seed, orders.epochs, f"{self.accuracy:.2%}"),
             *(f"{self.images_per_second:,.0f}", f"{self.seconds:,.0f}"),
             f"{on.name}, {on.threads} threads, {on.precision}, torch {torch.__version__}",
             date.today().isoformat(),  # noqa: DTZ011 (the day where the machine stands)
@@ -52,18 +55,19 @@ class Trained:
         return f"| {' | '.join(map(str, cells))} |"
 
 
-def trained(orders: Orders) -> Trained:
+def trained(orders: Orders, device: Device, images: Images, test: Images) -> Trained:
     """Train, and tell each epoch as it ends."""
     began = time.perf_counter()
-    learner = ours.learner(orders)
+    learner = new(orders, device)
     accuracy = 0.0
-    for epoch in _epochs(fit(learner, ours.images("train"), ours.images("test"), stop=lambda: False)):
+    for epoch in _epochs(fit(learner, images, test, stop=lambda: False)):
         accuracy = epoch.tested.accuracy
         pace = f"{epoch.images_per_second:,.0f} images/s"
         print(f"{orders.model}, seed {orders.seed}, epoch {epoch.epoch}: {accuracy:.2%}, {pace}", flush=True)
     return Trained(
         orders=orders,
-        device=learner.device,
+        compiled=learner.compiled.how,
+        device=device,
         accuracy=accuracy,
         images_per_second=learner.pace.images_per_second,
         seconds=time.perf_counter() - began,
@@ -73,11 +77,16 @@ def trained(orders: Orders) -> Trained:
 def main(seeds: list[str]) -> int:
     """Train by each seed, or by the request's own."""
     orders = ours.requested("medium")
-    rows = [trained(replace(orders, seed=seed)) for seed in map(int, seeds or [str(orders.seed)])]
+    asked = [replace(orders, seed=seed) for seed in map(int, seeds or [str(orders.seed)])]
+    rows = [trained(each, ours.device(each), ours.images("train"), ours.images("test")) for each in asked]
     print(*HEAD, *rows, sep="\n")
-    worst = Promise(what="cnn, worst seed", measured=100 * min(row.accuracy for row in rows), unit="%", least=LEAST)
-    print(worst)
-    return 0 if worst.kept else 1
+    print(promise := worst(rows))
+    return 0 if promise.kept else 1
+
+
+def worst(rows: Sequence[Trained]) -> Promise:
+    """The least accurate of several trainings has to be good enough."""
+    return Promise(what="cnn, the worst", measured=100 * min(row.accuracy for row in rows), unit="%", least=LEAST)
 
 
 def _epochs(told: Iterator[object]) -> Iterator[Epoch]:

@@ -14,6 +14,8 @@ class Compiled:
     """A network, made faster if that is asked for and possible."""
 
     def __init__(self, network: nn.Module, how: Compile) -> None:
+        self.how = how
+        """As it is now: `off` once the other has failed."""
         self._network = network
         self._forward: Forward = network if how == "off" else torch.compile(network, mode=how)
 
@@ -30,5 +32,5 @@ class Compiled:
                 raise
             first = str(error).strip().splitlines()[0]
             say("event", event="not compiled", why=f"{type(error).__name__}: {first}")
-        self._forward = self._network
+        self.how, self._forward = "off", self._network
         return work(self._forward)

@@ -69,7 +69,8 @@ class Learner:
         self.seen: list[Tensor] = []
         """Loss and accuracy of each step of this epoch, still on the device."""
         self.pace = Pace()
-        self._compiled = Compiled(network, orders.compile)
+        self.compiled = Compiled(network, orders.compile)
+        """The network, as its steps are computed."""
         steps = orders.epochs * batches_in(orders.train_images, orders.batch)
         self._optimizer = torch.optim.AdamW(
             network.parameters(), lr=orders.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
@@ -92,7 +93,7 @@ class Learner:
     def step(self, pixels: Tensor, labels: Tensor) -> None:
         """Learn from one batch. Raises OrdersError, with the batch that would fit, when the memory does not suffice."""
         try:
-            seen = self._compiled.run(lambda forward: self._backward(forward, pixels, labels))
+            seen = self.compiled.run(lambda forward: self._backward(forward, pixels, labels))
         except torch.OutOfMemoryError as error:
             raise OrdersError(self._too_much()) from error
         if self.orders.gradient_clip:

@@ -53,6 +53,7 @@ def test_what_cannot_be_compiled_runs_as_it_is(
     said = [read_line(line) for line in capsys.readouterr().out.splitlines()]
     why = "RuntimeError: Failed to find a C++ compiler."
     assert [{"type": "event", "event": "not compiled", "why": why}] == said
+    assert "off" == compiled.how
 
 
 def test_a_full_memory_is_no_failure_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
