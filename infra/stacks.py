@@ -22,9 +22,6 @@ from infra.recovery import Identify, State, failed, interrupted, owned, settled
 from mig.changes import Changes
 from mig.errors import Failed, Temporary
 
-PROJECT = "mig"
-"""Pulumi's name for the group that all our stacks are in."""
-
 Program = Callable[[], None]
 Tell = Callable[[str], None]
 Result = TypeVar("Result")
@@ -113,7 +110,7 @@ def outputs(backend: Backend, name: str) -> dict[str, Any]:
 
 
 def names(backend: Backend) -> tuple[str, ...]:
-    """All stacks that the state knows, whoever raised them."""
+    """All stacks of the project that the state knows, whoever raised them."""
     with _workspace(backend) as options:
         return tuple(stack.name for stack in automation.LocalWorkspace(**vars(options)).list_stacks())
 
@@ -194,7 +191,7 @@ def _imagined(backend: Backend, name: str, program: Program, region: str) -> Ite
             stack = opened.enter_context(_stack(backend, name, program=program, region=region))
         except automation.StackNotFoundError:
             folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="mig-preview-"))
-            apart = replace(backend, url=f"file://{folder}")
+            apart = replace(backend, url=f"file://{folder}", secrets="passphrase")
             stack = opened.enter_context(_made(apart, name, program, region))
         yield stack
 
@@ -203,7 +200,7 @@ def _imagined(backend: Backend, name: str, program: Program, region: str) -> Ite
 def _made(backend: Backend, name: str, program: Program, region: str) -> Iterator[automation.Stack]:
     """The stack, made where it is not there."""
     with _workspace(backend, name, region) as options:
-        yield automation.create_or_select_stack(name, project_name=PROJECT, program=program, opts=options)
+        yield automation.create_or_select_stack(name, project_name=backend.project, program=program, opts=options)
 
 
 @contextmanager
@@ -212,7 +209,7 @@ def _stack(
 ) -> Iterator[automation.Stack]:
     """The stack that is there. Raises StackNotFoundError."""
     with _workspace(backend, name, region) as options:
-        yield automation.select_stack(name, project_name=PROJECT, program=program or _nothing, opts=options)
+        yield automation.select_stack(name, project_name=backend.project, program=program or _nothing, opts=options)
 
 
 @contextmanager
@@ -224,6 +221,7 @@ def _workspace(backend: Backend, name: str = "", region: str = "") -> Iterator[a
             work_dir=folder,
             pulumi_home=backend.home,
             pulumi_command=_engine(backend.pulumi_root),
+            secrets_provider=backend.secrets,
             env_vars={
                 **backend.environment,
                 "PULUMI_BACKEND_URL": backend.url,
@@ -231,7 +229,7 @@ def _workspace(backend: Backend, name: str = "", region: str = "") -> Iterator[a
                 "PULUMI_SKIP_UPDATE_CHECK": "true",
             },
             project_settings=automation.ProjectSettings(
-                name=PROJECT, runtime="python", main=folder, backend=automation.ProjectBackend(url=backend.url)
+                name=backend.project, runtime="python", main=folder, backend=automation.ProjectBackend(url=backend.url)
             ),
             stack_settings={name: settings} if name else {},
         )
