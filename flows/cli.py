@@ -1,5 +1,6 @@
 """
-The shell: `mig bootstrap`, `plan`, `run`, `serve`, `deploy`, `teardown`, `sweep`, `slices`, `world`, `doctor`.
+The shell: `mig plan` and `run`, `serve` and `deploy`, `teardown` and `sweep`, `slices`; `bootstrap`, `automations`, `world`,
+`doctor`.
 
 Answers go to standard output, everything else to standard error. Exit codes are those of the report: 0 succeeded,
 1 failed or cancelled, 2 refused, 3 no capacity, 4 something may still be billed.
@@ -17,6 +18,7 @@ from typing import Annotated
 import typer
 import yaml
 
+from flows.automations_shell import shell as automations
 from flows.bootstrap import bootstrap
 from flows.documents import mapping
 from flows.interrupts import Ending
@@ -32,6 +34,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 stage = typer.Typer(no_args_is_help=True, help="The World of a rehearsal: its simulated cloud and its real servers.")
 app.add_typer(stage, name="world")
 app.command()(bootstrap)
+app.add_typer(automations, name="automations")
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="The request, a YAML file.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="Change one field of the request.")]

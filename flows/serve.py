@@ -19,6 +19,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.settings import get_current_settings
 
+from flows import automations
 from flows.deployments import deploy, prepare, read_file
 from flows.documents import mapping
 from flows.interrupts import Ending
@@ -64,11 +65,15 @@ def served(api: str, file: Path, log: Path, *, ending: Ending, tell: Tell) -> It
         ending: knows whether somebody waits for the end.
         tell: hears what is waited for.
     """
-    entries = read_file(file)
+    entries, automatic = read_file(file), automations.read_file(automations.beside(file))
     with _connected(api) as prefect, ThreadPoolExecutor() as beside:
         pool = prepare(prefect, entries)
+        automations.set_heartbeat(prefect, automatic)
         ours = Ours(pool=pool, worker=f"mig-serve-{socket.gethostname()}-{os.getpid()}", whole=bool(api))
         if ours.whole:
+            automations.switch(
+                prefect, on=False
+            )  # of an earlier start: whose runs are over, and nothing of them stands
             settle(prefect, ours)
         deploying = beside.submit(deploy, file)
         ended: tuple[UUID, ...] = ()
@@ -76,9 +81,14 @@ def served(api: str, file: Path, log: Path, *, ending: Ending, tell: Tell) -> It
             with worker(prefect, pool, name=ours.worker, log=log, tell=tell) as working:
                 try:
                     deploying.result()
+                    automations.applied(prefect, automatic, tell)
+                    if ours.whole:
+                        automations.switch(prefect, on=True)
                     yield Served(prefect=prefect, address=_pages(api), working=working, log=log)
                 finally:
                     ending.begun = True
+                    if ours.whole:
+                        automations.switch(prefect, on=False)  # runs are ended, and taken down, here
                     ended = cancel(prefect, ours, ending, tell=tell)
         finally:
             named_cancelled(prefect, ended)
@@ -111,15 +121,23 @@ def judge(run: FlowRun) -> Verdict["State[object]"]:
 
 def deployed(file: Path) -> int:
     """Deploy everything a file declares to the server that is configured; returns how much that is."""
-    entries = read_file(file)
+    entries, automatic = read_file(file), automations.read_file(automations.beside(file))
+    with configured() as prefect:
+        prepare(prefect, entries)
+        automations.set_heartbeat(prefect, automatic)
+        deploy(file)
+    return len(entries)
+
+
+@contextmanager
+def configured() -> Iterator[SyncPrefectClient]:
+    """A client of the server that is configured. Raises Refused where there is none."""
     if get_current_settings().api.url is None:
         raise Refused(
             "PREFECT_API_URL", "no Prefect server is configured", accepted="its address; `mig serve` brings a server"
         )
     with _connected("") as prefect:
-        prepare(prefect, entries)
-        deploy(file)
-    return len(entries)
+        yield prefect
 
 
 @contextmanager

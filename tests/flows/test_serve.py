@@ -22,8 +22,8 @@ from mig.verdict import Broken, Settled, Waiting
 
 ROOT = Path(__file__).parents[2]
 NOBODY = "http://127.0.0.1:{}/api"
-UP = ["connect", "pool", "settle", "worker", "deploy"]
-DOWN = ["cancel", "worker ends", "1 named", "disconnect"]
+UP = ["connect", "pool", "heartbeat", "off", "settle", "worker", "deploy", "automations", "on"]
+DOWN = ["off", "cancel", "worker ends", "1 named", "disconnect"]
 
 
 @pytest.fixture
@@ -42,6 +42,9 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(serve, "read_file", lambda _: ())
     monkeypatch.setattr(serve, "_connected", lambda _: lasting("connect", "disconnect"))
     monkeypatch.setattr(serve, "prepare", lambda *_: happened.append("pool") or "local")
+    monkeypatch.setattr(serve.automations, "set_heartbeat", lambda *_: happened.append("heartbeat"))
+    monkeypatch.setattr(serve.automations, "applied", lambda *_: happened.append("automations"))
+    monkeypatch.setattr(serve.automations, "switch", lambda _, *, on: happened.append("on" if on else "off"))
     monkeypatch.setattr(serve, "settle", lambda *_: happened.append("settle"))
     monkeypatch.setattr(serve, "deploy", lambda _: happened.append("deploy"))
     monkeypatch.setattr(serve, "worker", lambda *_, **__: lasting("worker", "worker ends"))
@@ -52,7 +55,7 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def bring_up(api: str, ending: Ending) -> Any:
     """`served`, of a file that is not looked at."""
-    return served(api, Path("prefect.yaml"), Path("worker.log"), ending=ending, tell=print)
+    return served(api, ROOT / "prefect.yaml", Path("worker.log"), ending=ending, tell=print)
 
 
 def test_runs_end_before_their_worker_and_that_before_the_server(order: list[str]) -> None:
@@ -60,8 +63,8 @@ def test_runs_end_before_their_worker_and_that_before_the_server(order: list[str
     with bring_up("http://127.0.0.1:1/api", Ending(print)) as what:
         assert "http://127.0.0.1:1" == what.address
 
-    assert sorted(UP) == sorted(order[:5])
-    assert DOWN == order[5:]
+    assert sorted(UP) == sorted(order[: len(UP)])
+    assert DOWN == order[len(UP) :]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, Failed("worker", "gone")], ids=["Ctrl-C", "something broke"])
@@ -72,7 +75,7 @@ def test_the_end_has_the_same_order_whatever_asks_for_it(order: list[str], error
     with pytest.raises((KeyboardInterrupt, Failed)), bring_up("http://127.0.0.1:1/api", ending):
         raise error
 
-    assert (DOWN, True) == (order[5:], ending.begun)
+    assert (DOWN, True) == (order[len(UP) :], ending.begun)
 
 
 def test_a_deployment_that_fails_ends_what_was_up(order: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +89,7 @@ def test_a_deployment_that_fails_ends_what_was_up(order: list[str], monkeypatch:
     with pytest.raises(Failed, match="deploy: no"), bring_up("http://127.0.0.1:1/api", Ending(print)):
         pass
 
-    assert DOWN == order[-4:]
+    assert DOWN == order[-len(DOWN) :]
 
 
 def test_on_a_server_of_others_nothing_is_settled(order: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +97,7 @@ def test_on_a_server_of_others_nothing_is_settled(order: list[str], monkeypatch:
     monkeypatch.setattr(serve, "_pages", lambda _: "")
 
     with bring_up("", Ending(print)):
-        assert "settle" not in order
+        assert {"settle", "off"}.isdisjoint(order)
 
 
 def test_a_worker_that_ends_by_itself_is_an_error() -> None:
