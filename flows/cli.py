@@ -1,6 +1,5 @@
 """
-The shell: `mig plan` and `run`, `serve` and `deploy`, `teardown` and `sweep`, `slices`; `bootstrap`, `automations`, `world`,
-`doctor`.
+The shell: `mig plan`, `run`, `serve`, `deploy`, `teardown`, `sweep`, `slices`, and what `mig --help` lists beside them.
 
 Answers go to standard output, everything else to standard error. Exit codes are those of the report: 0 succeeded,
 1 failed or cancelled, 2 refused, 3 no capacity, 4 something may still be billed.

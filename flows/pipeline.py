@@ -22,6 +22,7 @@ from mig.plan import Plan, draw
 from mig.readiness import ReadySlices
 from mig.report import RunReport
 from mig.spec import RunSpec, check
+from tasks import lease
 from tasks.capacity import acquire
 from tasks.collect import follow
 from tasks.connect import Site, site
@@ -78,13 +79,15 @@ def _placed(tale: Telling) -> Iterator[Site]:
 @contextmanager
 def _gpu_nodes(tale: Telling, place: Site, plan: Plan) -> Iterator[GpuNodes]:
     """Nodes that are taken down again, also when they never came up whole."""
-    try:
-        cleared(tale.this, place, tale.spec)
-        again = tale.this.again(tale.spec.capacity.retry_minutes)
-        yield tale.tell("capacity", acquire, place, tale.spec, plan, again=again)
-    finally:
-        with unbroken(say):
-            tale.tell("teardown", release, place, tale.run_id)
+    spec, run_id = tale.spec, tale.run_id
+    with lease.kept(place, run_id, minutes=spec.lease.minutes):
+        try:
+            cleared(tale.this, place, spec)
+            again = tale.this.again(spec.capacity.retry_minutes)
+            yield tale.tell("capacity", acquire, place, spec, plan, again=again)
+        finally:
+            with unbroken(say):
+                tale.tell("teardown", release, place, run_id)
 
 
 def _followed(tale: Telling, place: Site, plan: Plan, ready: ReadySlices, launched: Launched) -> tuple[Result, ...]:

@@ -9,9 +9,11 @@ from prefect.states import Completed
 from flows.endings import broken
 from flows.telling import run_id
 from mig.errors import LeftBehind, Permanent
+from mig.notice import lapsed
 from mig.remnant import Answer, Keep, Remnant, Sweep, judge
-from tasks import flow_runs, traces
+from tasks import flow_runs, lease, traces
 from tasks.connect import Site, standing
+from tasks.notify import announce
 from tasks.progress import say
 from tasks.provision import release
 
@@ -34,7 +36,8 @@ def sweep(*, dry_run: bool = False) -> State[tuple[Answer, ...]]:
 
 def _answered(place: Site, run: str, *, dry_run: bool) -> Answer:
     """Looked at when its turn comes: the one before it may have taken minutes."""
-    match judge(_remnant(place, run), datetime.now(UTC)):
+    remnant, now = _remnant(place, run), datetime.now(UTC)
+    match judge(remnant, now):
         case Keep(why):
             answer = Answer(run=run, done="kept", why=why)
         case Sweep(why) if dry_run:
@@ -44,12 +47,14 @@ def _answered(place: Site, run: str, *, dry_run: bool) -> Answer:
             left = release(place, run).left
             answer = Answer(run=run, done="left behind" if left else "swept", why=", ".join(left) or why)
     say(f"{run} {answer.done}: {answer.why}")
+    if remnant.lease is not None and remnant.lapsed(now):
+        announce(lapsed(run, remnant.lease, answer=f"{answer.done}: {answer.why}"))
     return answer
 
 
 def _remnant(place: Site, run: str) -> Remnant:
     """What is known of a run; its flow run last, so that one that has just ended is not taken for one at work."""
-    lease, working = traces.lease(place, run), traces.working(place, run)
+    held, working = lease.newest(place, run), traces.working(place, run)
     known = flow_runs.states(PIPELINE)
     mine = tuple(state for flow_run, state in known.items() if run.endswith(run_id("", flow_run)))
-    return Remnant(run_id=run, lease=lease, flow_states=mine, working=working)
+    return Remnant(run_id=run, lease=held.expires if held else None, flow_states=mine, working=working)

@@ -2,7 +2,7 @@
 A remnant: what of one run still exists, and whether it has outlived its run.
 
 Wrong in one direction this costs money, wrong in the other it ends somebody's work; in doubt a run is kept, and why is
-said. Nobody renews leases yet: a lease that has lapsed says that a run takes long, not that it is dead.
+said. A run renews its lease while it lives: a lapsed one says that its process is gone, whatever Prefect believes.
 """
 
 from dataclasses import dataclass
@@ -24,6 +24,10 @@ class Remnant:
     """The type of state of its flow run; of several where ids begin alike; none: unknown to this Prefect server."""
     working: bool
     """Whether one of its pods runs."""
+
+    def lapsed(self, now: datetime) -> bool:
+        """Whether it had a lease, and nobody renews it any more."""
+        return self.lease is not None and now >= self.lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +57,18 @@ def judge(remnant: Remnant, now: datetime) -> Keep | Sweep:
     """
     Whether what is there of a run is taken down.
 
-    Its flow run decides where it is known. A run of another Prefect server's is touched only when its lease has lapsed
-    and nobody works there.
+    A flow run that is over decides. One that is said to be alive, or that this server does not know (another one's),
+    is touched only when its lease has lapsed and nobody works there.
     """
-    if alive := [state for state in remnant.flow_states if state not in OVER]:
-        return Keep(f"its flow run is {alive[0]}")
-    if remnant.flow_states:
+    alive = [state for state in remnant.flow_states if state not in OVER]
+    if remnant.flow_states and not alive:
         return Sweep(f"its flow run is over: {remnant.flow_states[0]}")
+    known = f"its flow run is {alive[0]}" if alive else "no flow run of it is known"
     if remnant.lease is None:
-        return Keep("no flow run of it is known, and no lease says until when somebody answers for it")
+        return Keep(f"{known}, and no lease says until when somebody answers for it")
     until = remnant.lease.isoformat(timespec="seconds")
-    if now < remnant.lease:
-        return Keep(f"no flow run of it is known, but its lease holds until {until}")
+    if not remnant.lapsed(now):
+        return Keep(f"{known}, and its lease holds until {until}")
     if remnant.working:
-        return Keep(f"no flow run of it is known and its lease lapsed at {until}, but its pods run")
-    return Sweep(f"no flow run of it is known, its lease lapsed at {until}, and none of its pods runs")
+        return Keep(f"{known} and its lease lapsed at {until}, but its pods run")
+    return Sweep(f"{known}, but its lease lapsed at {until}, and none of its pods runs")

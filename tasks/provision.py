@@ -18,13 +18,12 @@ from mig.offer import Offer
 from mig.plan import Plan
 from mig.spec import RunSpec
 from mig.verdict import Settled, Verdict, Waiting
-from tasks import kube
+from tasks import kube, lease
 from tasks.aws import Missing, call
 from tasks.connect import Site, backend, clock, kubernetes
 from tasks.identity import dissociate
 from tasks.notify import announce
 from tasks.progress import say
-from tasks.publish import write_lease
 from tasks.wait import PacedClock, Patience, until
 
 OWNER = "mig-pipeline"
@@ -56,7 +55,7 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
 
     stack = stack_name(plan.run_id, attempt)
     expires = datetime.now(UTC) + timedelta(minutes=spec.lease.minutes)
-    lease = Lease(run_id=plan.run_id, stack=stack, expires=expires)
+    held = Lease(run_id=plan.run_id, stack=stack, expires=expires)
     args = GpuNodesArgs(
         run_id=plan.run_id,
         attempt=attempt,
@@ -66,10 +65,10 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
         market=offer.market,
         instance_type=offer.instance_type,
         cuts=tuple(Cut(config_name=name, nodes=n) for name, n in Counter(n.config_name for n in plan.nodes).items()),
-        lease=lease.tag,
+        lease=held.tag,
         owner=OWNER,
     )
-    write_lease(site, lease)
+    lease.write(site, held)
     stacks.raise_stack(backend(site), stack, program(args), region=site.region, tell=say)
     return tuple(group.name for group in node_groups(args))
 

@@ -10,7 +10,6 @@ from prefect.cache_policies import NO_CACHE
 
 from mig.census import Census, holdings, table
 from mig.ladder import rank
-from mig.ledger import Lease
 from mig.page import markdown, render
 from mig.plan import Plan
 from mig.proposal import markdown as proposal
@@ -43,12 +42,6 @@ def recorded(run_id: str) -> Site | None:
 def report_path(run_id: str) -> Path:
     """Where a run's report lies on this disk."""
     return (RUNS / run_id / "report.json").resolve()
-
-
-def write_lease(site: Site, lease: Lease) -> None:
-    """Put a stack's lease where a sweep looks for it, before anything of the stack is asked for."""
-    key = f"runs/{lease.run_id}/leases/{lease.stack}.json"
-    call(site, "s3", "put_object", Bucket=site.bucket, Key=key, Body=lease.to_json().encode())
 
 
 def publish_plan(spec: RunSpec, plan: Plan) -> None:

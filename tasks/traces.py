@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 from infra import stacks
 from mig import labels
-from mig.ledger import Lease
 from mig.manifest import namespace
 from tasks import kube
 from tasks.aws import Missing, call
@@ -29,14 +27,6 @@ def runs(site: Site) -> tuple[str, ...]:
     """
     found = {*_with_instances(site), *_with_templates(site), *_with_groups(site), *_with_namespaces(site)}
     return tuple(sorted(found | _with_stacks(site)))
-
-
-def lease(site: Site, run_id: str) -> datetime | None:
-    """Until when the latest of a run's leases holds; None: it wrote none."""
-    there = {"Bucket": site.bucket, "Prefix": f"runs/{run_id}/leases/"}
-    keys = [each["Key"] for each in call(site, "s3", "list_objects_v2", **there).get("Contents", ())]
-    texts = [call(site, "s3", "get_object", Bucket=site.bucket, Key=key)["Body"].read().decode() for key in keys]
-    return max((Lease.from_json(text).expires for text in texts), default=None)
 
 
 def working(site: Site, run_id: str) -> bool:

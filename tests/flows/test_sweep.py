@@ -6,12 +6,14 @@ from uuid import UUID
 import pytest
 
 from flows import sweep as story
-from mig.ledger import Released
+from mig.ledger import Lease, Released
+from mig.notice import Notice
 from mig.remnant import Answer
-from tasks import flow_runs, traces
+from tasks import flow_runs, lease, traces
 from tasks.connect import Site
 
 SITE = Site(target="rehearsal", address="", region="us-east-1", bucket="b", cluster="mig", time_scale=60, simulated=())
+LAPSED = datetime(2026, 1, 1, tzinfo=UTC)
 ALIVE, DEAD, STRANGE = "r-aaaaaaaa", "r-dddddddd", "r-eeeeeeee"
 FLOW_RUNS = {str(UUID("aaaaaaaa" + "0" * 24)): "RUNNING", str(UUID("dddddddd" + "0" * 24)): "CRASHED"}
 
@@ -37,7 +39,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(story, "standing", lambda: SITE)
     monkeypatch.setattr(story, "release", made.release)
     monkeypatch.setattr(traces, "runs", lambda _: tuple(made.runs))
-    monkeypatch.setattr(traces, "lease", lambda *_: datetime(2026, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(lease, "newest", lambda _, run: Lease(run_id=run, stack=f"{run}-1", expires=LAPSED))
     monkeypatch.setattr(traces, "working", lambda *_: True)
     monkeypatch.setattr(flow_runs, "states", lambda _: FLOW_RUNS)
     return made
@@ -54,6 +56,19 @@ def test_only_what_outlived_its_run_is_taken_down(place: Place) -> None:
     """A run is found by its flow run's id: the dead one goes, the one alive stays."""
     assert ("Completed", [(ALIVE, "kept"), (DEAD, "swept")]) == swept()
     assert [DEAD] == place.done
+
+
+@pytest.mark.usefixtures("place")
+def test_nodes_older_than_their_lease_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each it is said since when nobody answers for it, and what was done."""
+    told: list[Notice] = []
+    monkeypatch.setattr(story, "announce", told.append)
+
+    swept()
+
+    assert [ALIVE, DEAD] == [each.run_id for each in told]
+    assert {("mig.lease.lapsed", "2026-01-01T00:00:00+00:00")} == {(e.event, e.payload["since"]) for e in told}
+    assert "swept: its flow run is over: CRASHED" == told[-1].payload["answer"]
 
 
 def test_a_dry_run_touches_nothing(place: Place) -> None:

@@ -24,16 +24,32 @@ def test_a_run_whose_flow_run_is_over_is_swept(state: str, lease: datetime | Non
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "PENDING", "SCHEDULED", "PAUSED", "CANCELLING"])
-@pytest.mark.parametrize("lease", [EARLIER, None], ids=["lapsed", "no lease"])
-def test_a_run_whose_flow_run_is_alive_is_kept(state: str, lease: datetime | None) -> None:
-    """Nobody renews leases: a lapsed one alone says only that the run takes long."""
-    assert Keep(f"its flow run is {state}") == judge(remnant(state, lease=lease), NOON)
+@pytest.mark.parametrize(
+    ("lease", "working", "expected"),
+    [
+        pytest.param(LATER, False, Keep, id="its lease holds"),
+        pytest.param(None, False, Keep, id="it has none yet"),
+        pytest.param(EARLIER, True, Keep, id="lapsed, but somebody works"),
+        pytest.param(EARLIER, False, Sweep, id="lapsed, and nobody works"),
+    ],
+)
+def test_a_run_that_is_said_to_be_alive_goes_only_with_its_lease(
+    state: str,
+    lease: datetime | None,
+    working: bool,  # noqa: FBT001
+    expected: type[Keep | Sweep],
+) -> None:
+    """Prefect believes in a killed process for ever; the lease that nobody renews tells it from one at work."""
+    verdict = judge(remnant(state, lease=lease, working=working), NOON)
+
+    assert isinstance(verdict, expected)
+    assert f"its flow run is {state}" in verdict.why
 
 
 @pytest.mark.parametrize("states", [("CRASHED", "RUNNING"), ("RUNNING", "CRASHED")])
 def test_of_two_flow_runs_that_it_may_be_one_alive_keeps_it(states: tuple[str, str]) -> None:
     """A run's name tells its flow run's first digits only."""
-    assert Keep("its flow run is RUNNING") == judge(remnant(*states), NOON)
+    assert isinstance(judge(remnant(*states, lease=LATER), NOON), Keep)
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,11 @@
 
 import json
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from mig.ledger import Lease
-from tasks import aws, publish
+from tasks import publish
 from tasks.connect import Site
 
 SITE = Site(
@@ -69,15 +65,3 @@ def test_the_report_lies_beside_the_record(tmp_path: Path) -> None:
 
     assert tmp_path / "runs" / "r-1" / "report.json" == path
     assert (path.parent / "site.json").exists()
-
-
-def test_a_lease_lies_where_a_sweep_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lease is in the bucket under its run and its stack, and can be read again."""
-    written: dict[str, Any] = {}
-    monkeypatch.setattr(aws, "aws", lambda *_: SimpleNamespace(put_object=lambda **put: written.update(put) or {}))
-    lease = Lease(run_id="r-1", stack="r-1-2", expires=datetime(2026, 1, 1, tzinfo=UTC))
-
-    publish.write_lease(SITE, lease)
-
-    assert ("b", "runs/r-1/leases/r-1-2.json") == (written["Bucket"], written["Key"])
-    assert lease == Lease.from_json(written["Body"].decode())

@@ -1,7 +1,6 @@
 """Promises of looking for what runs left: found by what they wrote and by what still exists, and nothing is touched."""
 
-import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,10 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from mig import labels
-from mig.ledger import Lease
 from tasks import aws, kube, traces
 from tasks.connect import Site
-from tasks.publish import write_lease
 
 SITE = Site(target="rehearsal", address="", region="us-east-1", bucket="b", cluster="mig", time_scale=60, simulated=())
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -85,32 +82,6 @@ def test_runs_are_found_by_whatever_is_left_of_them(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(kube, "items", lambda *_, **__: namespaces)
 
     assert ("of-a-group", "of-a-namespace", "of-a-stack", "of-a-template", "of-an-instance") == traces.runs(SITE)
-
-
-@pytest.mark.parametrize(
-    ("leases", "expected"),
-    [
-        pytest.param([], None, id="none was written"),
-        pytest.param([NOON], NOON, id="one"),
-        pytest.param([NOON, NOON + timedelta(hours=1)], NOON + timedelta(hours=1), id="of two attempts the later"),
-    ],
-)
-def test_a_lease_is_read_where_it_was_written(
-    monkeypatch: pytest.MonkeyPatch, leases: list[datetime], expected: datetime | None
-) -> None:
-    """Until when a run answers for what it made is what its latest lease says."""
-    bucket: dict[str, bytes] = {}
-    held = SimpleNamespace(
-        put_object=lambda Key, Body, **_: bucket.update({Key: Body}) or {},  # noqa: N803 (boto3's names)
-        list_objects_v2=lambda Prefix, **_: {"Contents": [{"Key": k} for k in bucket if k.startswith(Prefix)]},  # noqa: N803
-        get_object=lambda Key, **_: {"Body": io.BytesIO(bucket[Key])},  # noqa: N803
-    )
-    monkeypatch.setattr(aws, "aws", lambda *_: held)
-    for attempt, expires in enumerate(leases, start=1):
-        write_lease(SITE, Lease(run_id="r-1", stack=f"r-1-{attempt}", expires=expires))
-    write_lease(SITE, Lease(run_id="r-10", stack="r-10-1", expires=NOON + timedelta(days=1)))
-
-    assert expected == traces.lease(SITE, "r-1")
 
 
 @pytest.mark.parametrize(
