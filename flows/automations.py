@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import yaml
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 from prefect.client.schemas.objects import BlockDocument
@@ -20,6 +19,7 @@ from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 from pydantic import BaseModel, Field, ValidationError
 
+from flows.documents import mapping
 from mig.errors import Refused
 from mig.notice import EVENTS
 from mig.refusal import path
@@ -76,18 +76,13 @@ def beside(file: Path) -> Path:
 
 def read_file(file: Path) -> Declared:
     """The automations that a file declares. Raises Refused for the first thing that is wrong, without a server."""
-    try:
-        mapping = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        first = str(error).replace("\n", " ")
-        raise Refused("FILE", f"{file} cannot be read: {first}", accepted=str(FILE)) from error
-    return check(mapping)
+    return check(mapping(file, named="FILE", accepted=str(FILE)))
 
 
-def check(mapping: object) -> Declared:
+def check(held: Entry) -> Declared:
     """What a file holds. Raises Refused for what Prefect would let through, and nobody want."""
     try:
-        read = _File.model_validate(mapping)
+        read = _File.model_validate(held)
     except ValidationError as error:
         raise _refused("", error, accepted=f"what {FILE} has there") from error
     for entry in read.automations:
@@ -160,9 +155,9 @@ def channels_of(prefect: SyncPrefectClient) -> tuple[tuple[UUID, str], ...]:
 def core(entry: Entry, *, channels: Sequence[UUID], deployments: Mapping[str, UUID]) -> AutomationCore:
     """An automation as Prefect takes it. Raises Refused, with the place, for what it does not know."""
     actions = [each for action in entry.get("actions", ()) for each in _actions(action, channels, deployments)]
-    mapping = {**entry, "tags": [OURS], "actions": actions or [DoNothing().model_dump()]}
+    wanted = {**entry, "tags": [OURS], "actions": actions or [DoNothing().model_dump()]}
     try:
-        return AutomationCore.model_validate(mapping, extra="forbid")
+        return AutomationCore.model_validate(wanted, extra="forbid")
     except ValidationError as error:
         raise _refused(f"{entry.get('name')}: ", error, accepted="what Prefect's automations have there") from error
 
