@@ -71,7 +71,8 @@ def following(
 def _placed(tale: Telling) -> Iterator[Site]:
     """The place of the run, for as long as it lasts."""
     with ExitStack() as opened:
-        place = tale.tell("connect", opened.enter_context, site(tale.spec, tale.run_id, tell=say))
+        where = site(tale.spec, tale.run_id, tell=say, nth=tale.this.number)
+        place = tale.tell("connect", opened.enter_context, where)
         record(place, tale.run_id)
         yield place
 

@@ -141,6 +141,8 @@ class Fault(Section):
     """Empty: all."""
     code: Text = Field("", title="Error code")
     """Only no_capacity. What EC2 answers, as InsufficientInstanceCapacity. Empty: what that market usually answers."""
+    tries: int = Field(0, title="Tries", ge=0, le=100)
+    """In so many tries of the request, from the first; those after them are spared. 0: in all."""
 
 
 class Rehearsal(Section):

@@ -44,9 +44,9 @@ class Site:
 
 
 @contextmanager
-def site(spec: RunSpec, run_id: str, *, tell: Callable[[str], None]) -> Iterator[Site]:
+def site(spec: RunSpec, run_id: str, *, tell: Callable[[str], None], nth: int = 1) -> Iterator[Site]:
     """
-    The place where this run happens, for as long as it does.
+    The place where this run happens, for as long as it does; it is the nth try of its request.
 
     A rehearsal uses the World that `MIG_WORLD` names, or opens one and closes it at the end. Raises Refused for a
     target that cannot be run yet, Failed when the World does not open.
@@ -58,7 +58,7 @@ def site(spec: RunSpec, run_id: str, *, tell: Callable[[str], None]) -> Iterator
         if place.time_scale != spec.rehearsal.time_scale:
             scale = f"{place.time_scale:g}"
             raise Refused("rehearsal.time_scale", f"the open World's clock runs at {scale}", accepted=scale)
-        world.ask("enroll", address, told=_enrolment(spec, run_id))
+        world.ask("enroll", address, told=_enrolment(spec, run_id, nth))
         yield place
 
 
@@ -144,6 +144,7 @@ def _world(address: str) -> dict[str, Any]:
     return said
 
 
-def _enrolment(spec: RunSpec, run_id: str) -> str:
-    faults = [fault.model_dump() for fault in spec.rehearsal.faults]
+def _enrolment(spec: RunSpec, run_id: str, nth: int) -> str:
+    met = (fault for fault in spec.rehearsal.faults if not fault.tries or nth <= fault.tries)
+    faults = [fault.model_dump(exclude={"tries"}) for fault in met]
     return json.dumps({"run_id": run_id, "seed": spec.rehearsal.seed, "faults": faults, "release": spec.release})

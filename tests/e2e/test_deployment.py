@@ -1,21 +1,31 @@
 """`mig serve`: a person starts a deployment, watches it and presses Ctrl-C; real server, worker, World and training."""
 
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import VariableCreate
 from prefect.client.schemas.objects import Artifact, FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows import automations
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -29,6 +39,22 @@ REQUEST = {
     **WHERE,
 }
 ENDLESS = {"name": "endless", "workloads": [{"name": "third", "slice": "small", **TINY, "epochs": 10_000}], **WHERE}
+SHORT = {
+    "name": "short",
+    "workloads": [{"name": "fourth", "slice": "small", **TINY}],
+    "capacity": {"markets": ["spot"], "zones": ["us-east-1a"], "attempts": 3, "retry_minutes": 5},
+    "rehearsal": {"faults": [{"kind": "no_capacity", "tries": 1}]},
+}
+FACTS = (
+    "Refused: spot p4d.24xlarge us-east-1a\n",
+    "Reason: UnfulfillableCapacity: ",
+    "Next: spot p4d.24xlarge us-east-1a\n",
+    "Its price: $21.96 an hour\n",
+    "Next try: in 5 minutes: try 2 of 3",
+)
+"""What people are told when the only offer of that request is refused."""
+
+REFUSED = {**REQUEST, "name": "refused", "max_usd": 1}
 
 START_SECONDS = 180
 """For server, World, work pool, deployments and worker: about thirty on two free cores."""
@@ -42,18 +68,27 @@ END_SECONDS = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsed:
-    """What is known of two runs of the deployment when everything has ended."""
+    """What is known of some runs of the deployment when everything has ended."""
 
     deployed: tuple[DeploymentResponse, ...]
     """Every deployment, as `mig serve` made it."""
     again: tuple[DeploymentResponse, ...]
     """The same after plain `prefect deploy --all`."""
+    applied: tuple[dict[str, str], ...]
+    """What was done about the automations, twice, once somebody is to be told."""
     run: FlowRun
+    refused: FlowRun
+    tries: tuple[FlowRun, ...]
+    """Of the request without capacity, in their order."""
+    told: tuple[tuple[datetime, str], ...]
+    """What people were told, and when."""
+    events: tuple[dict[str, Any], ...]
+    """Events of ours, in their order."""
     artifacts: tuple[Artifact, ...]
     tasks: tuple[str, ...]
     lines: tuple[str, ...]
-    history: dict[str, str]
-    """States by the names of the runs, as the server's home has them after the end."""
+    history: tuple[tuple[str, str], ...]
+    """Names of the runs and their states, as the server's home has them after the end."""
     code: int
     said: str
     alive: tuple[str, ...]
@@ -62,33 +97,44 @@ class Rehearsed:
 
 @pytest.fixture(scope="module")
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Rehearsed:
-    """One run to its end and one that is still going at Ctrl-C; the user's own data and Prefect are left alone."""
+    """Runs to their ends, and one that is still going at Ctrl-C; the user's own data and Prefect are left alone."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(home))
         patch.setenv("PREFECT_HOME", str(home / "nobodys"))
         for given in ("PREFECT_API_URL", "MIG_WORLD"):
             patch.delenv(given, raising=False)
-        with serving(home) as (address, process), SyncPrefectClient(f"{address}/api") as client:
+        with (
+            serving(home) as (address, process),
+            SyncPrefectClient(f"{address}/api") as client,
+            receiver() as (hook, told),
+        ):
             deployed = client.read_deployments()
+            applied = listened(client, hook)
             rehearsal = client.read_deployment_by_name("pipeline/rehearsal")
-            run, _ = (
+            run, short, refused, _ = (
                 client.create_flow_run_from_deployment(rehearsal.id, parameters={"spec": spec})
-                for spec in (REQUEST, ENDLESS)
+                for spec in (REQUEST, SHORT, REFUSED, ENDLESS)
             )
             deploy(f"{address}/api")
             again = client.read_deployments()
             until(lambda: ended(client, run), RUN_SECONDS, "the run's end")
             until(lambda: "train third on small" in tasks(client), RUN_SECONDS, "the other run's training")
-            run, artifacts, lines = client.read_flow_run(run.id), client.read_artifacts(), client.read_logs()
-            named = tasks(client)
+            until(lambda: over(tries(client, short)), RUN_SECONDS, "the end of the second try")
+            run, refused, tried = client.read_flow_run(run.id), client.read_flow_run(refused.id), tries(client, short)
+            artifacts, lines, named, events = client.read_artifacts(), client.read_logs(), tasks(client), ours(client)
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
             process.wait(END_SECONDS)
     until(lambda: not alive(home), END_SECONDS, "the end of every process")
     return Rehearsed(
         deployed=tuple(deployed),
         again=tuple(again),
+        applied=applied,
         run=run,
+        refused=refused,
+        tries=tried,
+        told=tuple(told),
+        events=events,
         artifacts=tuple(artifacts),
         tasks=named,
         lines=tuple(log.message for log in lines),
@@ -122,7 +168,7 @@ def test_plain_prefect_deploys_the_same(rehearsed: Rehearsed) -> None:
 
 def test_the_report_is_on_the_runs_page(rehearsed: Rehearsed) -> None:
     """The report is one markdown artifact, with a link to the whole page beside it."""
-    by_key = {artifact.key: artifact for artifact in rehearsed.artifacts}
+    by_key = {each.key: each for each in artifacts(rehearsed, rehearsed.run)}
 
     assert "markdown" == by_key["report"].type
     assert all(name in str(by_key["report"].data) for name in ("first", "second", "succeeded"))
@@ -142,10 +188,70 @@ def test_what_pods_say_is_in_the_log(rehearsed: Rehearsed) -> None:
     assert any(line.startswith("first[0] result") for line in rehearsed.lines)
 
 
+def test_a_refused_request_says_so_in_one_sentence(rehearsed: Rehearsed) -> None:
+    """What the form accepts and no plan can carry out is a run in a state of that name, which has begun nothing."""
+    assert rehearsed.refused.state is not None
+    assert ("Refused", []) == (rehearsed.refused.state.name, artifacts(rehearsed, rehearsed.refused))
+    assert str(rehearsed.refused.state.message).startswith("max_usd: 1 is less than the plan may cost: $21.96 an hour")
+
+
+def test_what_a_run_will_do_is_said_first(rehearsed: Rehearsed) -> None:
+    """The request and the plan, with its price, are on the run's page before anything else."""
+    first, *_ = artifacts(rehearsed, rehearsed.run)
+
+    assert "plan" == first.key
+    assert all(part in str(first.data) for part in ("$21.96 an hour", "1 × p4d.24xlarge", '"name": "deployed"'))
+
+
+def test_without_capacity_the_next_try_is_a_run_of_its_own(rehearsed: Rehearsed) -> None:
+    """It begins when it is due, not before, with the same request; one finds each from the other."""
+    first, second = rehearsed.tries
+
+    assert [("CapacityUnavailable", first.parameters), ("Completed", first.parameters)] == [
+        (run.state_name, run.parameters) for run in rehearsed.tries
+    ]
+    assert {"try:2/3", f"tries:short-{str(first.id)[:8]}", f"after:{first.id}"} <= set(second.tags)
+    assert [str(second.id) in str(each.data) for each in artifacts(rehearsed, first) if each.key == "tries"] == [True]
+    assert first.end_time is not None
+    assert second.start_time is not None
+    assert second.start_time >= second.expected_start_time >= first.end_time
+
+
+def test_a_shortage_is_told_within_ten_seconds(rehearsed: Rehearsed) -> None:
+    """A webhook has rung, reason, next rung, its price and the next try, from automations that are as declared."""
+    refusal = next(each for each in rehearsed.events if each["event"] == "mig.capacity.refused")
+    (at, message), *_ = rehearsed.told
+
+    assert 10 > (at - datetime.fromisoformat(refusal["occurred"])).total_seconds()
+    assert [] == [fact for fact in FACTS if fact not in message]
+
+
+def test_events_of_a_run_are_none_too_many(rehearsed: Rehearsed) -> None:
+    """A refusal, the end of the ladder with the time of the next try, and what was granted to the next."""
+    mine = [each for each in rehearsed.events if str(each["resource"]["prefect.resource.name"]).startswith("short-")]
+
+    assert ["mig.capacity.refused", "mig.capacity.exhausted", "mig.capacity.granted"] == [e["event"] for e in mine]
+    assert "try 2 of 3" in mine[1]["payload"]["next_try"]
+
+
+def test_automations_are_brought_to_what_is_declared_once(rehearsed: Rehearsed) -> None:
+    """`mig serve` has made them; with somebody to tell they change, and a second time nothing does."""
+    first, second = rehearsed.applied
+
+    assert {"mig-shortage": "changed", "mig-silent": "as declared"}.items() <= first.items()
+    assert {"as declared"} == set(second.values())
+
+
 def test_ctrl_c_lets_a_run_take_its_nodes_down(rehearsed: Rehearsed) -> None:
     """What is still going is told to end and waited for; its nodes are gone, and the history has it as cancelled."""
-    assert {"deployed-rehearsal": "Completed", "endless-rehearsal": "Cancelled"} == rehearsed.history, rehearsed.said
-    assert 2 == rehearsed.said.count("teardown verified: nothing is left"), rehearsed.said
+    assert [
+        ("deployed-rehearsal", "Completed"),
+        ("endless-rehearsal", "Cancelled"),
+        ("refused-rehearsal", "Refused"),
+        ("short-rehearsal", "CapacityUnavailable"),
+        ("short-rehearsal", "Completed"),
+    ] == sorted(rehearsed.history), rehearsed.said
+    assert 4 == rehearsed.said.count("teardown verified: nothing is left"), rehearsed.said
 
 
 def test_nothing_is_left(rehearsed: Rehearsed) -> None:
@@ -203,10 +309,69 @@ def tasks(client: SyncPrefectClient) -> tuple[str, ...]:
     return tuple(task.name for task in client.read_task_runs())
 
 
-def history(home: Path) -> dict[str, str]:
-    """States by the names of the runs, as a server that has ended knows them."""
+def history(home: Path) -> tuple[tuple[str, str], ...]:
+    """Names of the runs and their states, as a server that has ended knows them."""
     with closing(sqlite3.connect(home / "mig-pipeline/prefect/prefect.db")) as connection:
-        return dict(connection.execute("SELECT name, state_name FROM flow_run"))
+        return tuple(connection.execute("SELECT name, state_name FROM flow_run"))
+
+
+@contextmanager
+def receiver() -> Iterator[tuple[str, list[tuple[datetime, str]]]]:
+    """Where a webhook is called, and what was said there when."""
+    told: list[tuple[datetime, str]] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            said = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            told.append((datetime.now(UTC), said["body"]))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is to be said."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.server_port}/", told
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
+def listened(client: SyncPrefectClient, hook: str) -> tuple[dict[str, str], ...]:
+    """Have people told by a webhook; what was done about the automations, the first time and the second."""
+    with temporary_settings({PREFECT_API_URL: str(client.api_url)}):
+        block = CustomWebhookNotificationBlock(name="hook", url=hook, json_data={"body": "{{body}}"})
+        block.save("hook")
+    client.create_variable(VariableCreate(name=automations.CHANNELS, value="hook"))
+    declared = automations.read_file(ROOT / automations.FILE)
+    return tuple(automations.apply(client, declared) for _ in range(2))
+
+
+def tries(client: SyncPrefectClient, first: FlowRun) -> tuple[FlowRun, ...]:
+    """All tries of a request, in their order."""
+    found = [run for run in client.read_flow_runs() if run.id == first.id or f"after:{first.id}" in run.tags]
+    return tuple(sorted(found, key=lambda run: run.expected_start_time or datetime.max.replace(tzinfo=UTC)))
+
+
+def over(tried: tuple[FlowRun, ...]) -> bool:
+    """Whether the second try has ended."""
+    return len(tried) > 1 and all(run.state is not None and run.state.is_final() for run in tried)
+
+
+def ours(client: SyncPrefectClient) -> tuple[dict[str, Any], ...]:
+    """The events of ours, in their order."""
+    asked = {"filter": {"event": {"prefix": ["mig."]}, "order": "ASC"}}
+    answer = client.request("POST", "/events/filter", json=asked).json()
+    return tuple(answer["events"])
+
+
+def artifacts(rehearsed: Rehearsed, run: FlowRun) -> list[Artifact]:
+    """What a run has on its page, the earliest first."""
+    mine = [each for each in rehearsed.artifacts if each.flow_run_id == run.id]
+    return sorted(mine, key=lambda each: str(each.created))
 
 
 def ended(client: SyncPrefectClient, run: FlowRun) -> bool:
