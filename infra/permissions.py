@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infra.registry import reservations_group
 from mig import labels
 
 Document = Mapping[str, Any]
@@ -130,7 +131,7 @@ def _raising(scope: Scope) -> Sequence[Document]:
         _passing(scope, "workload", "pods.eks.amazonaws.com"),
         _statement(
             "resource-groups:GetGroup",
-            on=[f"arn:aws:resource-groups:{scope.region}:{scope.account}:group/{scope.cluster}-reservations"],
+            on=[f"arn:aws:resource-groups:{scope.region}:{scope.account}:group/{reservations_group(scope.cluster)}"],
         ),
     ]
 

@@ -11,6 +11,11 @@ _KEPT_IMAGES = 20
 """Baked images are 20 GB and more: the newest of them stay."""
 
 
+def reservations_group(cluster: str) -> str:
+    """The name of a cluster's group of capacity reservations."""
+    return f"{cluster}-reservations"
+
+
 def images(cluster: str, tags: Mapping[str, str]) -> "ecr.Repository":
     """The registry of the images that runs may name."""
     from pulumi_aws import ecr
@@ -44,7 +49,7 @@ def reservations(cluster: str, tags: Mapping[str, str]) -> "resourcegroups.Group
     accepted = {"name": "allowed-resource-types", "values": ["AWS::EC2::CapacityReservation"]}
     return resourcegroups.Group(
         "reservations",
-        name=f"{cluster}-reservations",
+        name=reservations_group(cluster),
         configurations=[
             {"type": "AWS::EC2::CapacityReservationPool"},
             {"type": "AWS::ResourceGroups::Generic", "parameters": [accepted]},

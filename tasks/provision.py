@@ -10,6 +10,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from infra.gpu_nodes import Cut, GpuNodesArgs, is_group_of, node_groups, program, stack_name
+from infra.registry import reservations_group
 from mig import labels, notice
 from mig.errors import PipelineError, Refused
 from mig.ledger import Lease, Released
@@ -67,10 +68,20 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
         cuts=tuple(Cut(config_name=name, nodes=n) for name, n in Counter(n.config_name for n in plan.nodes).items()),
         lease=held.tag,
         owner=OWNER,
+        reservations=reservations(site) if offer.market == "on-demand" else "",
     )
     lease.write(site, held)
     stacks.raise_stack(backend(site), stack, program(args), region=site.region, tell=say)
     return tuple(group.name for group in node_groups(args))
+
+
+def reservations(site: Site) -> str:
+    """The cluster's group of capacity reservations, which on-demand nodes use first; empty where nobody keeps one."""
+    try:
+        group = call(site, "resource-groups", "get_group", GroupName=reservations_group(site.cluster))["Group"]
+    except Missing:
+        return ""
+    return str(group["GroupArn"])
 
 
 def drop_attempt(site: Site, run_id: str, attempt: int) -> None:

@@ -28,6 +28,9 @@ PLAN = draw(SPEC, "r-1")
 HERE, ELSEWHERE = rank(PLAN, SPEC)
 
 
+GROUP_ARN = "arn:aws:resource-groups:us-east-1:1:group/mig-reservations"
+
+
 class FakeClock:
     """A clock that moves only when somebody sleeps."""
 
@@ -121,6 +124,7 @@ class World:
                 ]
             },
             "list_pod_identity_associations": {"associations": [{"associationId": n} for n in self.associations]},
+            "get_group": {"Group": {"GroupArn": GROUP_ARN}},
             "get_role": {"Role": {"Arn": "arn:aws:iam::1:role/mig-node"}},
             "describe_cluster": {"cluster": {"resourcesVpcConfig": {"subnetIds": ["subnet-a"]}}},
             "describe_subnets": {"Subnets": [{"AvailabilityZone": "us-east-1a", "SubnetId": "subnet-a"}]},
@@ -199,6 +203,19 @@ def test_a_zone_without_a_subnet_is_refused_before_anything_is_written(world: Wo
         make(ELSEWHERE)
 
     assert [] == world.done
+
+
+@pytest.mark.usefixtures("world")
+def test_reservations_are_known_by_their_group() -> None:
+    """On-demand nodes name the cluster's group, so that a reservation bought later is used."""
+    assert GROUP_ARN == provision.reservations(SITE)
+
+
+def test_a_cluster_without_reservations_is_no_trouble(world: World) -> None:
+    """A cluster that somebody else made keeps no such group."""
+    world.troubles["get_group"] = [refusing("NotFoundException")]
+
+    assert "" == provision.reservations(SITE)
 
 
 def test_a_teardown_goes_from_pods_to_stacks(world: World) -> None:
