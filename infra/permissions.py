@@ -100,18 +100,11 @@ def _looking() -> Sequence[Document]:
     """What has no resource to be limited to."""
     return [
         _statement(
-            "autoscaling:DescribeAutoScalingGroups",
             "autoscaling:DescribeScalingActivities",
-            "ec2:DescribeCapacityReservations",
             "ec2:DescribeInstances",
-            "ec2:DescribeInstanceTypeOfferings",
             "ec2:DescribeLaunchTemplates",
             "ec2:DescribeLaunchTemplateVersions",
-            "ec2:DescribeNetworkInterfaces",
             "ec2:DescribeSubnets",
-            "ec2:DescribeVolumes",
-            "pricing:GetProducts",
-            "tag:GetResources",
         )
     ]
 
@@ -127,7 +120,7 @@ def _raising(scope: Scope) -> Sequence[Document]:
         _statement("eks:DescribeCluster", "eks:ListNodegroups", "eks:CreateNodegroup", on=[scope.eks("cluster")]),
         _statement("eks:TagResource", on=[scope.eks("nodegroup", "gpu-*/*")]),
         _statement("iam:GetRole", on=[scope.role("node"), scope.role("workload")]),
-        _passing(scope, "node", "eks.amazonaws.com"),
+        _passing(scope, "node", "eks.amazonaws.com", "ec2.amazonaws.com"),
         _passing(scope, "workload", "pods.eks.amazonaws.com"),
         _statement(
             "resource-groups:GetGroup",
@@ -150,7 +143,6 @@ def _identities(scope: Scope) -> Sequence[Document]:
     return [
         _statement("eks:CreatePodIdentityAssociation", "eks:ListPodIdentityAssociations", on=[scope.eks("cluster")]),
         _statement(
-            "eks:DescribePodIdentityAssociation",
             "eks:DeletePodIdentityAssociation",
             on=[scope.eks("podidentityassociation", "*")],
         ),
@@ -168,8 +160,8 @@ def _keeping(scope: Scope) -> Sequence[Document]:
     ]
 
 
-def _passing(scope: Scope, role: str, service: str) -> Document:
-    to = {"StringEquals": {"iam:PassedToService": service}}
+def _passing(scope: Scope, role: str, *services: str) -> Document:
+    to = {"StringEquals": {"iam:PassedToService": list(services)}}
     return _statement("iam:PassRole", on=[scope.role(role)], condition=to)
 
 
