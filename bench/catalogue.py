@@ -6,7 +6,7 @@ from importlib import import_module
 from bench.promise import Promise
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "pipeline": ("imports", "planning", "first-node", "fan-out", "story"),
+    "pipeline": ("imports", "planning", "preview", "first-node", "fan-out", "story"),
     "training": ("batches", "steps", "answers", "checkpoints", "service"),
 }
 
