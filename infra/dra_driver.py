@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import pulumi
 
 
+NAME = "dra-driver"
+"""One for both pairs: who changes the pair has its chart replaced, and never two plugins on a node."""
+
+
 def values(release: Release) -> dict[str, Any]:
     """What the chart is told; where the plugin runs differs by the release."""
     plugin = {
@@ -31,7 +35,7 @@ def dra_driver(
     import pulumi
 
     chart = Chart(
-        name=release.dra_chart,
+        name=NAME,
         namespace=labels.DRA_NAMESPACE,
         chart=release.dra_chart,
         version=release.dra_version,

@@ -178,7 +178,7 @@ def test_releases(stage: Stage, platform: dict[str, Any]) -> None:
     assert "current" == platform["release"]
     assert {
         "gpu-operator": "v26.7.0",
-        "dra-driver-nvidia-gpu": "0.4.1",
+        "dra-driver": "0.4.1",
         "kube-prometheus-stack": monitoring.VERSION,
     } == {name: release.version for name, release in found.items()}
     assert labels.MIG_PARTED_CONFIG == found["gpu-operator"].values["migManager"]["config"]["name"]
