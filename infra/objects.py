@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mig import labels
+
 if TYPE_CHECKING:
     import pulumi
 
@@ -22,6 +24,11 @@ class Chart:
     repository: str
     """Where Helm finds the chart: a repository, or an OCI prefix."""
     values: Mapping[str, Any]
+
+
+def namespace(name: str) -> dict[str, Any]:
+    """A namespace of the platform's."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels.OURS}}
 
 
 def declare(manifest: Mapping[str, Any], opts: "pulumi.ResourceOptions") -> "pulumi.Resource":
@@ -66,10 +73,3 @@ def install(chart: Chart, opts: "pulumi.ResourceOptions") -> "pulumi.Resource":
 
 _ARGUMENTS = {"metadata": "metadata", "spec": "spec", "data": "data", "stringData": "string_data", "type": "type"}
 """How the SDK calls the parts of a manifest."""
-
-
-def namespace(name: str) -> dict[str, Any]:
-    """A namespace of the platform's."""
-    from mig import labels
-
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels.OURS}}

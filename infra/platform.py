@@ -7,7 +7,7 @@ nodes; GPU nodes are a run's own (infra.gpu_nodes).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from infra.dra_driver import dra_driver
 from infra.gpu_operator import gpu_operator
@@ -17,6 +17,9 @@ from infra.objects import declare, namespace
 from mig import labels
 from mig.device_class import API_VERSION, claim_spec, device_class, kinds, quota_key
 from mig.release import Release
+
+if TYPE_CHECKING:
+    import pulumi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,7 @@ def program(args: PlatformArgs) -> Callable[[], None]:
     return declare_all
 
 
-def _classes(args: PlatformArgs, opts: Any) -> None:  # noqa: ANN401 (pulumi is imported while a program runs)
+def _classes(args: PlatformArgs, opts: "pulumi.ResourceOptions") -> None:
     import pulumi
 
     asked = kinds(args.instance_types)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from mig.errors import Failed
 from mig.release import RELEASES
 from rehearsal import private
 from rehearsal.api_server import ApiError, ApiServer
-from rehearsal.kubernetes.helm import releases
+from rehearsal.kubernetes.helm import Release, releases
 from rehearsal.kubernetes.provider import Provider
 from rehearsal.ports import LOOPBACK
 from rehearsal.provider import struct
@@ -56,6 +56,15 @@ PLACE = "admins"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Raised:
+    """The platform, when the engine was done with it."""
+
+    outputs: dict[str, Any]
+    told: list[str]
+    """What was done, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """A control plane, and the engine attached to the stand-in before it."""
 
@@ -65,9 +74,16 @@ class Stage:
     port: int
     """Of the stand-in provider."""
 
-    def run(self, name: str, declare: stacks.Program) -> dict[str, Any]:
-        """Raise a stack."""
-        return stacks.raise_stack(self.backend, name, declare, region="us-east-1", tell=quiet)
+    def run(self, args: PlatformArgs) -> Raised:
+        """Raise the platform."""
+        told: list[str] = []
+        outputs = stacks.raise_stack(self.backend, STACK, program(args), region="us-east-1", tell=told.append)
+        return Raised(outputs=outputs, told=told)
+
+    def installed(self) -> dict[str, Release]:
+        """The newest revision of each release of Helm's."""
+        found = [release for name in SPACES for release in releases(self.api, name)]
+        return {release.name: release for release in sorted(found, key=lambda release: release.revision)}
 
     def names(self, path: str) -> set[str]:
         """What a collection holds of ours."""
@@ -162,29 +178,40 @@ def test_policy_pack(stage: Stage) -> None:
 
 
 @pytest.fixture(scope="module")
-def platform(stage: Stage) -> Iterator[dict[str, Any]]:
-    """It stands, and this is what it gave; what tests leave of it goes."""
-    outputs = stage.run(STACK, program(stage.args))
+def platform(stage: Stage) -> Iterator[Raised]:
+    """It stands; what tests leave of it goes."""
+    raised = stage.run(stage.args)
     while not stage.asked(claim(request(allocationMode="All"))):  # a policy holds a moment after it is made
         time.sleep(0.1)
-    yield outputs
+    yield raised
     stacks.destroy(stage.backend, STACK, tell=quiet)
 
 
-def test_releases(stage: Stage, platform: dict[str, Any]) -> None:
+def test_releases(stage: Stage, platform: Raised) -> None:
     """The charts are asked for in the versions of the release, with the values that make MIG Manager ours."""
-    found = {release.name: release for name in SPACES for release in releases(stage.api, name)}
+    found = stage.installed()
 
-    assert "current" == platform["release"]
-    assert {
-        "gpu-operator": "v26.7.0",
-        "dra-driver": "0.4.1",
-        "kube-prometheus-stack": monitoring.VERSION,
-    } == {name: release.version for name, release in found.items()}
+    assert "current" == platform.outputs["release"]
+    assert {"gpu-operator": "v26.7.0", "dra-driver": "0.4.1", "kube-prometheus-stack": monitoring.VERSION} == {
+        name: release.version for name, release in found.items()
+    }
     assert labels.MIG_PARTED_CONFIG == found["gpu-operator"].values["migManager"]["config"]["name"]
 
 
-def test_password(stage: Stage, platform: dict[str, Any]) -> None:
+def test_order(platform: Raised) -> None:
+    """What is watched comes after the kinds for watching it, and MIG Manager after its geometries."""
+    wanted = [
+        "creating Secret monitoring/grafana-admin",
+        "creating Release kube-prometheus-stack",
+        "creating ConfigMap gpu-operator/mig-pipeline-mig-parted",
+        "creating Release gpu-operator",
+        "creating Release dra-driver",
+    ]
+
+    assert wanted == [said for said in platform.told if said in wanted]
+
+
+def test_password(stage: Stage, platform: Raised) -> None:
     """Grafana's password is random, and stands in no output and in clear in no file of the state."""
     password = stage.admin()["admin-password"]
     state = Path(stage.backend.url.removeprefix("file://"))
@@ -197,14 +224,17 @@ def test_password(stage: Stage, platform: dict[str, Any]) -> None:
 
 
 @pytest.mark.usefixtures("platform")
-def test_raised_again(stage: Stage) -> None:
-    """What runs have told MIG Manager since, and the password, stay as they are."""
+def test_another_pair(stage: Stage) -> None:
+    """Raised with the article's pair, both charts change; what runs have told MIG Manager, and the password, stay."""
     config, before = stage.api.get(CONFIG), stage.admin()
     added = {"version": "v1", "mig-configs": {**stage.entries(), "mig-0123456789": []}}
     config["data"]["config.yaml"] = json.dumps(added)
     stage.api.patch(CONFIG, {"data": config["data"]})
-    stage.run(STACK, program(stage.args))
+    raised = stage.run(replace(stage.args, release=RELEASES["article"]))
+    found = stage.installed()
 
+    assert {"updating Release gpu-operator", "updating Release dra-driver"} == set(raised.told)
+    assert ("v25.10.1", "25.8.1") == (found["gpu-operator"].version, found["dra-driver"].version)
     assert {"mig-0123456789", "all-balanced", "all-disabled"} <= stage.entries().keys()
     assert before == stage.admin()
 
