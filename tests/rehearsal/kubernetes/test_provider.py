@@ -13,7 +13,9 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from rehearsal.api_server import ApiError, ApiServer
 from rehearsal.kubernetes.helm import Release, record, release_of, releases
+from rehearsal.kubernetes.objects import Objects
 from rehearsal.kubernetes.provider import RELEASE, Provider
+from rehearsal.kubernetes.resource import Interrupted
 from rehearsal.provider import UNKNOWN, struct
 
 Object = dict[str, Any]
@@ -65,6 +67,17 @@ class FakeApi(ApiServer):
         self.there = {known: body for known, body in self.there.items() if not known.startswith(path)}
 
 
+class Lingering(FakeApi):
+    """Its one object stays, whoever deletes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.there = {PATH: CONFIG}
+
+    def delete(self, path: str, options: Object | None = None, **query: str) -> None:
+        """Noted, and not done."""
+
+
 @pytest.fixture
 def api() -> FakeApi:
     """An empty cluster."""
@@ -102,6 +115,16 @@ def test_life_of_an_object(api: FakeApi, stub: Any) -> None:
     assert {**CONFIG, "data": {"a": "2"}} == json_format.MessageToDict(seen.inputs)
     assert {"a": "3"} == updated
     assert {} == api.there
+
+
+def test_what_does_not_go() -> None:
+    """A namespace takes its time, and is waited for until the World ends."""
+    closed = threading.Event()
+    closed.set()
+    objects = Objects(api=Lingering(), closed=closed)
+
+    with pytest.raises(Interrupted, match="the World was closed"):
+        objects.delete(CONFIG)
 
 
 def test_preview(api: FakeApi, stub: Any) -> None:
