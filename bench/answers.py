@@ -19,5 +19,5 @@ def measure() -> Iterator[Promise]:
     for micro_batch, least in ((0, 10), (AT_ONCE, 18)):
         orders = replace(ours.SERVICE, micro_batch=micro_batch)
         paces = beside(partial(ours.infer, orders), theirs)
-        what = f"mlp, {on.precision}, {micro_batch or orders.batch} at once: ours / theirs ({workers}): {paces}"
+        what = f"mlp, {ours.manner(on)}, {micro_batch or orders.batch} at once: ours / theirs ({workers}): {paces}"
         yield Promise(what=what, measured=paces.ratio, unit="x", least=least)

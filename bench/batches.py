@@ -21,5 +21,5 @@ def measure() -> Iterator[Promise]:
         for augment in (False, True):
             mine = partial(ours.batches, replace(orders, augment=augment))
             paces = beside(mine, theirs, seconds=seconds)
-            what = f"{size} px{', augmented' if augment else ''}, {on.precision}: ours / theirs ({workers}): {paces}"
+            what = f"{size} px{', augmented' if augment else ''}, {ours.manner(on)}: ours / theirs ({workers}): {paces}"
             yield Promise(what=what, measured=paces.ratio, unit="x", **({} if augment else {"least": least}))

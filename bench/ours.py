@@ -21,6 +21,7 @@ from training.models import build
 from training.published import Published
 from training.server import Server
 from training.sources import HeldOut
+from training.train import new
 
 ARTICLE = Path(__file__).parents[1] / "deployments/specs/article.yaml"
 TRAINING = Orders(
@@ -59,12 +60,16 @@ def device(orders: Orders = TRAINING) -> Device:
     return find(orders)
 
 
+def manner(on: Device) -> str:
+    """How it computes, in words: ratios differ with both."""
+    return f"{on.precision}, {on.threads} threads"
+
+
 def learner(orders: Orders, *, layout: torch.memory_format = torch.channels_last) -> Learner:
     """As `training.train.new` makes one; the layout is that of the weights, which their inputs follow."""
-    torch.manual_seed(orders.seed)
-    on = device(orders)
-    network = build(orders.model, orders.image_size).to(memory_format=layout).to(on.torch)
-    return Learner(network.train(), orders, on)
+    made = new(orders, device(orders))
+    made.network.train().to(memory_format=layout)
+    return made
 
 
 def train(learner: Learner) -> Work:

@@ -19,14 +19,14 @@ def measure() -> Iterator[Promise]:
     on = ours.device()
     theirs, workers = article.at_its_best(partial(article.train, article.MEDIUM, on.torch))
     paces = beside(lambda: ours.train(ours.learner(THE_SAME, layout=torch.contiguous_format)), theirs)
-    what = f"cnn, fp32, NCHW, not augmented: ours / theirs ({workers}): {paces}"
+    what = f"cnn, fp32, {on.threads} threads, NCHW, not augmented: ours / theirs ({workers}): {paces}"
     yield Promise(what=what, measured=paces.ratio, unit="x", least=1.1)
 
     paces = beside(lambda: ours.train(ours.learner(ours.TRAINING)), theirs)
-    what = f"cnn, {on.precision}, channels-last, augmented: ours / theirs ({workers}): {paces}"
+    what = f"cnn, {ours.manner(on)}, channels-last, augmented: ours / theirs ({workers}): {paces}"
     yield Promise(what=what, measured=paces.ratio, unit="x", least=2)
 
-    what = f"cnn, {on.precision}, augmented: spent on data"
+    what = f"cnn, {ours.manner(on)}, augmented: spent on data"
     yield Promise(what=what, measured=100 * _data_share(), unit="%", most=3)
 
 

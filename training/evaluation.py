@@ -37,11 +37,11 @@ def evaluate(network: nn.Module, images: Images, device: Device, *, image_size: 
     network.eval()
     loss = torch.zeros((), device=device.torch)
     confusion = torch.zeros(len(CLASSES) ** 2, dtype=torch.long, device=device.torch)
-    for pixels, labels in images.batches(device.test_batch(image_size)):
-        with device.autocast():
+    with device.autocast():  # around all batches: weights are cast for the first one, and kept
+        for pixels, labels in images.batches(device.test_batch(image_size)):
             scores = network(prepare(pixels, image_size))
-        loss += functional.cross_entropy(scores.float(), labels, reduction="sum")
-        confusion += _pairs(labels, scores)
+            loss += functional.cross_entropy(scores.float(), labels, reduction="sum")
+            confusion += _pairs(labels, scores)
     rows = confusion.view(len(CLASSES), len(CLASSES)).tolist()
     return Tested(loss=float(loss) / len(images), confusion=tuple(tuple(row) for row in rows))
 
