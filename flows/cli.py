@@ -19,24 +19,26 @@ import yaml
 
 from flows.automations_shell import shell as automations
 from flows.bootstrap import bootstrap
-from flows.documents import mapping
 from flows.interrupts import Ending
+from flows.platform_shell import app as platform
+from flows.platform_shell import token
+from flows.request_file import Settings, SpecFile, request
 from flows.server import at_home, server
-from flows.surroundings import surroundings
+from flows.surroundings import prefect_for_a_shell, quiet_prefect, surroundings
 from mig import census
 from mig.errors import Failed, Refused
 from mig.layout import mig_parted
 from mig.plan import Plan, draw, summary
-from mig.spec import RunSpec, check, read, with_settings
+from mig.spec import RunSpec, check
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 stage = typer.Typer(no_args_is_help=True, help="The World of a rehearsal: its simulated cloud and its real servers.")
 app.add_typer(stage, name="world")
 app.command()(bootstrap)
 app.add_typer(automations, name="automations")
+app.add_typer(platform, name="platform")
+app.command()(token)
 
-SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="The request, a YAML file.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="a.b=c", help="Change one field of the request.")]
 PrefectFile = Annotated[Path, typer.Argument(metavar="FILE", help="The deployments.")]
 WorldFile = Annotated[Path, typer.Argument(metavar="FILE", envvar="MIG_WORLD", help="The World's private file.")]
 
@@ -68,7 +70,7 @@ def run(
     """Carry out a request, from plan to teardown, and end with its report."""
     spec = _spec(spec_file, settings)
     _check_before_prefect(draw(spec, "planned"), spec)
-    _prefect_for_a_shell()
+    prefect_for_a_shell()
     with surroundings(spec.rehearsal.time_scale, _say, keep=keep):
         from flows.in_shell import carried_out  # Prefect reads its settings when it is imported
 
@@ -86,7 +88,7 @@ def serve(
     """Bring up Prefect, a World, the deployments and a worker, until Ctrl-C; the last line is where to click."""
     if not file.is_file():  # said before anything starts
         raise Refused("FILE", f"{file} cannot be read: it is not there", accepted="a prefect.yaml")
-    _quiet_prefect()
+    quiet_prefect()
     home, ending = _home(), Ending(_say)
     code = int(check)
     with suppress(KeyboardInterrupt), ending.heard(), _everything(file, home, port, time_scale) as api:
@@ -104,7 +106,7 @@ def serve(
 @app.command()
 def deploy(file: PrefectFile = Path("prefect.yaml")) -> None:
     """Deploy everything to the Prefect server that is configured, and make the work pool; as often as one likes."""
-    _quiet_prefect()
+    quiet_prefect()
     from flows.serve import deployed
 
     print(f"deployed: {deployed(file)}")
@@ -113,7 +115,7 @@ def deploy(file: PrefectFile = Path("prefect.yaml")) -> None:
 @app.command()
 def teardown(run_id: Annotated[str, typer.Argument(metavar="RUN")]) -> None:
     """End what a run left: its Jobs, its nodes, its stacks; and ask what still exists."""
-    _prefect_for_a_shell()
+    prefect_for_a_shell()
     with server():
         from flows.in_shell import ended
         from flows.teardown import teardown as take_down
@@ -127,7 +129,7 @@ def sweep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken down, and why.")] = False,
 ) -> None:
     """Take down what outlived its run, whoever started it."""
-    _prefect_for_a_shell()
+    prefect_for_a_shell()
     with server():
         from flows.in_shell import ended
         from flows.sweep import sweep as take_down
@@ -202,8 +204,7 @@ def main() -> None:
 
 
 def _spec(file: Path, settings: list[str] | None) -> RunSpec:
-    fields = mapping(file, named="SPEC", accepted="a YAML file with fields as in deployments/specs/rehearsal.yaml")
-    spec = read(with_settings(fields, settings or []))
+    spec = request(file, settings)
     check(spec)
     return spec
 
@@ -213,17 +214,6 @@ def _check_before_prefect(drawn: Plan, spec: RunSpec) -> None:
     print("\n".join(drawn.explanation), file=sys.stderr)
     if spec.target != "rehearsal":
         raise Refused("target", f"{spec.target} is planned and priced, but cannot be run yet", accepted="rehearsal")
-
-
-def _prefect_for_a_shell() -> None:
-    """Settings for a run without a server: room for a slow start, our own lines, nothing sent anywhere."""
-    _quiet_prefect()
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-    os.environ.setdefault("PREFECT_LOGGING_SETTINGS_PATH", str(Path(__file__).parent / "logging.yml"))
-
-
-def _quiet_prefect() -> None:
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 
 def _home() -> Path:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from flows.server import Own, server
 from tasks import world
@@ -38,3 +39,15 @@ def surroundings(
             stage.callback(os.environ.pop, world.GIVEN)
         doing.result()
         yield starting.result()
+
+
+def prefect_for_a_shell() -> None:
+    """Settings for a flow without a server: room for a slow start, our own lines, nothing sent anywhere."""
+    quiet_prefect()
+    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    os.environ.setdefault("PREFECT_LOGGING_SETTINGS_PATH", str(Path(__file__).parent / "logging.yml"))
+
+
+def quiet_prefect() -> None:
+    """Before Prefect is imported, which is when it reads its settings."""
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

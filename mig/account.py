@@ -4,6 +4,7 @@ Whether an account can carry what is asked of it: a judge over what was observed
 It refuses with the first thing that is wrong, in one sentence that names the field, or the command that helps.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -77,6 +78,12 @@ def check(seen: Seen, asked: Asked) -> None:
 def quota(instance_type: str) -> str:
     """Service Quotas' code of the vCPUs that on-demand instances of a type are counted in."""
     return _QUOTAS[instance_type[0]][0]
+
+
+def assumed_role(caller: str) -> str:
+    """The role whose session a caller is, by STS's ARN, in which the role's path is missing; empty: it is no role's."""
+    session = re.fullmatch(r"arn:aws[a-z-]*:sts::\d+:assumed-role/([^/]+)/.+", caller)
+    return session[1] if session else ""
 
 
 def _check_credentials(seen: Seen) -> None:

@@ -29,6 +29,11 @@ _BY_KIND: Mapping[str, tuple[str, float]] = {
 }
 """List prices of us-east-1 by Pulumi's types: general knowledge, checked against no price list by a program."""
 
+_GROUP = "aws:eks/nodeGroup:NodeGroup"
+
+NODES = 2
+"""Of the system node group, as infra.cluster raises it; an autoscaler may have made them more."""
+
 NODE, NODE_USD = "m6i.large", 0.096
 """On demand, Linux, us-east-1: Karpenter's generated price file, 2026-07-20."""
 
@@ -58,19 +63,20 @@ class Standing:
         return sum(item.usd_per_hour for item in self.items)
 
 
-def price(kinds: Iterable[str], *, system_nodes: int) -> Standing:
-    """What resources of these kinds cost an hour while nobody runs anything, and so many system nodes with them."""
+def price(kinds: Iterable[str]) -> Standing:
+    """What resources of these kinds cost an hour while nobody runs anything; a node group has `NODES` nodes."""
     counted = Counter(kinds)
+    nodes = counted[_GROUP] * NODES
     listed = tuple(
         Item(what=what, count=counted[kind], usd_per_hour=counted[kind] * usd)
         for kind, (what, usd) in _BY_KIND.items()
         if counted[kind]
     )
-    nodes = (
-        Item(what=f"system node {NODE}", count=system_nodes, usd_per_hour=system_nodes * NODE_USD),
-        Item(what=f"disk gp3 {NODE_GIB} GiB", count=system_nodes, usd_per_hour=system_nodes * NODE_GIB * _GIB_USD),
+    machines = (
+        Item(what=f"system node {NODE}", count=nodes, usd_per_hour=nodes * NODE_USD),
+        Item(what=f"disk gp3 {NODE_GIB} GiB", count=nodes, usd_per_hour=nodes * NODE_GIB * _GIB_USD),
     )
-    return Standing(items=(*listed, *(nodes if system_nodes else ())))
+    return Standing(items=(*listed, *(machines if nodes else ())))
 
 
 def told(standing: Standing, *, region: str, gpu_usd_per_hour: float | None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ do with one is the same on every target.
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -14,12 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import yaml
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from kubernetes.client import ApiClient, Configuration
-from kubernetes.config import load_kube_config
+from kubernetes.config import load_kube_config_from_dict
 
 from infra.backend import Backend
+from mig import labels
 from mig.errors import Failed, Refused
+from mig.kubeconfig import kubeconfig as write_kubeconfig
 from mig.spec import RunSpec
 from tasks import world
 from tasks.wait import PacedClock
@@ -69,6 +74,29 @@ def standing() -> Site:
     return attach(world.given())
 
 
+def standing_for(spec: RunSpec) -> Site:
+    """The place that a request names and that stands without any run."""
+    return on_eks(spec) if spec.target == "eks" else standing()
+
+
+def on_eks(spec: RunSpec) -> Site:
+    """The place on AWS that a request names; whether the account can carry it is looked at by tasks.account."""
+    bucket = spec.eks.state.removeprefix("s3://").partition("/")[0]
+    if not bucket:
+        raise Refused(
+            "eks.state", "it is not said where the state lies", accepted="the address that `mig bootstrap` said"
+        )
+    return Site(
+        target="eks",
+        address="",
+        region=spec.eks.region,
+        bucket=bucket,
+        cluster=spec.eks.cluster,
+        time_scale=1,
+        simulated=(),
+    )
+
+
 def attach(address: str) -> Site:
     """The place that a World's private file describes. Raises Failed when it is not there any more."""
     said = _world(address)
@@ -93,9 +121,31 @@ def clock(place: Site) -> PacedClock:
 def kubernetes(place: Site) -> ApiClient:
     """A client of the cluster's API server."""
     configuration = Configuration()
-    load_kube_config(config_file=_environment(place)["KUBECONFIG"], client_configuration=configuration)
+    load_kube_config_from_dict(yaml.safe_load(kubeconfig(place)), client_configuration=configuration)
     configuration.connection_pool_maxsize = 32
     return ApiClient(configuration)
+
+
+def kubeconfig(place: Site) -> str:
+    """
+    What leads to the cluster's API server: its content, without a secret on AWS.
+
+    Raises Refused where the cluster is not there.
+    """
+    if place.target != "eks":
+        return Path(_environment(place)["KUBECONFIG"]).read_text(encoding="utf-8")
+    try:
+        seen = aws(place, "eks").describe_cluster(name=place.cluster)["cluster"]
+        authority = seen["certificateAuthority"]["data"]
+        written = write_kubeconfig(
+            place.cluster, place.region, endpoint=seen["endpoint"], certificate_authority=authority
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise Failed("connect", f"eks.describe_cluster: {error.response['Error']}") from error
+        why = f"{place.region} has no cluster {place.cluster}"
+        raise Refused("eks.cluster", why, accepted="one that `mig platform up` has raised") from error
+    return yaml.safe_dump(written, sort_keys=False)
 
 
 @lru_cache(maxsize=16)
@@ -106,9 +156,11 @@ def aws(place: Site, service: str) -> Any:  # noqa: ANN401 (boto3 makes its clie
     Calls are tried once, but for S3: a capacity refusal is an answer, and EC2 dresses it as a server error that
     botocore would ask again.
     """
+    config = Config(retries={"total_max_attempts": 5 if service == "s3" else 1, "mode": "standard"})
+    if place.target == "eks":
+        return session(place.region).client(service, config=config)
     environment = _environment(place)
     endpoint = environment.get(f"AWS_ENDPOINT_URL_{service.upper()}") or environment.get("AWS_ENDPOINT_URL")
-    config = Config(retries={"total_max_attempts": 5 if service == "s3" else 1, "mode": "standard"})
     if service == "s3":
         config = config.merge(Config(s3={"addressing_style": "path"}, signature_version="s3v4"))
     return boto3.Session(
@@ -118,8 +170,15 @@ def aws(place: Site, service: str) -> Any:  # noqa: ANN401 (boto3 makes its clie
     ).client(service, endpoint_url=endpoint, config=config)
 
 
+def session(region: str) -> boto3.Session:
+    """Whatever credentials boto3's default chain finds: environment, profile, web identity, pod, instance."""
+    return boto3.Session(region_name=region)
+
+
 def backend(place: Site) -> Backend:
     """Where Pulumi's engine, state and providers are."""
+    if place.target == "eks":
+        return _shared_backend(place)
     environment = _environment(place)
     return Backend(
         url=environment["PULUMI_BACKEND_URL"],
@@ -127,6 +186,21 @@ def backend(place: Site) -> Backend:
         passphrase=environment["PULUMI_CONFIG_PASSPHRASE"],
         pulumi_root=environment["MIG_PULUMI_ROOT"],
         environment={name: value for name, value in environment.items() if name.startswith(("AWS_", "PULUMI_"))},
+    )
+
+
+def _shared_backend(place: Site) -> Backend:
+    """State in the bucket that outlives everything, its secrets by a KMS key: who has the account finds it there."""
+    engine = shutil.which("pulumi")
+    if engine is None:
+        raise Refused("PATH", "there is no Pulumi engine on it", accepted="pulumi, of version 3.259 or later")
+    return Backend(
+        url=f"s3://{place.bucket}?region={place.region}",
+        home=str(Path("~/.cache/mig-pipeline/pulumi").expanduser()),
+        passphrase="",
+        pulumi_root=str(Path(engine).resolve().parents[1]),
+        environment={"AWS_REGION": place.region},
+        secrets=f"awskms://{labels.STATE_KEY}?region={place.region}",
     )
 
 

@@ -23,7 +23,7 @@ VARIABLE = "{{ prefect.variables.mig_work_pool }}"
 Change = Callable[[dict[str, Any]], object]
 
 
-@pytest.mark.parametrize("name", ["rehearsal", "slices", "teardown", "sweep"])
+@pytest.mark.parametrize("name", ["rehearsal", "slices", "teardown", "sweep", "platform"])
 def test_what_people_are_told_to_start_can_be_started(name: str) -> None:
     """Keys, entrypoints, pools, parameters and requests of the repository's own file hold, and it is there."""
     assert name in [entry["name"] for entry in read_file(FILE)]

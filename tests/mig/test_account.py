@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mig.account import Asked, Cluster, Seen, check, quota
+from mig.account import Asked, Cluster, Seen, assumed_role, check, quota
 from mig.errors import Refused
 
 TYPE = "p4d.24xlarge"
@@ -111,3 +111,16 @@ def test_one_type_that_can_be_had_is_enough() -> None:
     seen = replace(SEEN, offered=dict.fromkeys(types, ("us-east-1a",)), vcpus={quota(TYPE): 0, quota(types[1]): 8})
 
     check(seen, replace(ASKED, instance_types=types))
+
+
+@pytest.mark.parametrize(
+    ("caller", "role"),
+    [
+        pytest.param("arn:aws:sts::1:assumed-role/admin/ada@here", "admin", id="a role's session"),
+        pytest.param("arn:aws-cn:sts::1:assumed-role/admin/i-1", "admin", id="in another partition"),
+        pytest.param("arn:aws:iam::1:user/ada", "", id="a user"),
+    ],
+)
+def test_whose_session_a_caller_is(caller: str, role: str) -> None:
+    """EKS lets in a role, and not one of its sessions."""
+    assert role == assumed_role(caller)

@@ -1,0 +1,89 @@
+"""
+The programs of what outlives runs, in the order in which they stand on one another, from what is wanted in one place.
+
+Each gets what those below it gave; a preview of what is not there yet gets nothing, and copes.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra import cluster, platform
+from mig.kubeconfig import kubeconfig
+from mig.release import RELEASES
+
+OWNER = "mig-pipeline"
+_NOT_YET = {"endpoint": "https://not.there.yet", "certificate_authority": ""}
+
+Given = Mapping[str, Any]
+"""What a stack exports."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One long-lived stack."""
+
+    name: str
+    """As people call it: `cluster`."""
+    stack: str
+    program: Callable[[Given], Callable[[], None]]
+    """Of what the layers below it gave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What shall stand, for whom, and where."""
+
+    cluster: str
+    region: str
+    account: str
+    zones: tuple[str, ...]
+    bucket: str
+    administrators: tuple[str, ...]
+    kubernetes: str
+    release: str
+    """The pair of NVIDIA versions, by its name."""
+    instance_types: tuple[str, ...]
+    kubeconfig: str = field(default="", repr=False)
+    """Content of one that leads to the cluster. Empty: it is written from what the cluster's stack gives."""
+
+
+def layers(wanted: Wanted) -> tuple[Layer, ...]:
+    """From the ground up."""
+    return (
+        Layer(name="cluster", stack=cluster.stack_name(wanted.cluster), program=lambda _: _cluster(wanted)),
+        Layer(name="platform", stack=platform.stack_name(wanted.cluster), program=lambda got: _platform(wanted, got)),
+    )
+
+
+def stack_names(name: str) -> tuple[str, ...]:
+    """The long-lived stacks of a cluster, from the ground up, by its name alone."""
+    return (cluster.stack_name(name), platform.stack_name(name))
+
+
+def _cluster(wanted: Wanted) -> Callable[[], None]:
+    return cluster.program(
+        cluster.ClusterArgs(
+            name=wanted.cluster,
+            region=wanted.region,
+            account=wanted.account,
+            zones=wanted.zones,
+            bucket=wanted.bucket,
+            owner=OWNER,
+            administrators=wanted.administrators,
+            kubernetes=wanted.kubernetes,
+        )
+    )
+
+
+def _platform(wanted: Wanted, given: Given) -> Callable[[], None]:
+    reached = {name: given.get(name, nothing) for name, nothing in _NOT_YET.items()}
+    return platform.program(
+        platform.PlatformArgs(
+            cluster=wanted.cluster,
+            release=RELEASES[wanted.release],
+            kubeconfig=wanted.kubeconfig or json.dumps(kubeconfig(wanted.cluster, wanted.region, **reached)),
+            instance_types=wanted.instance_types,
+        )
+    )

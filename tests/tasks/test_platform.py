@@ -1,0 +1,136 @@
+"""What outlives runs is raised from the ground up, each layer with what those below it gave."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from infra import stacks
+from infra.backend import Backend
+from infra.programs import Given, Layer
+from mig.changes import Change, Changes
+from mig.errors import Refused, Temporary
+from tasks import platform
+from tasks.connect import Site
+from tests.tasks.test_provision import FakeClock
+
+SITE = Site(target="rehearsal", address="w", region="us-east-1", bucket="b", cluster="mig", time_scale=1, simulated=())
+BACKEND = Backend(url="file:///s", home="", passphrase="", pulumi_root="", environment={})
+ROLE = "aws:iam/role:Role"
+
+
+class Engine:
+    """Stacks by name, with what they give; what was asked of it, in order."""
+
+    def __init__(self) -> None:
+        self.stacks: dict[str, Given] = {}
+        self.done: list[str] = []
+        self.projects: set[str] = set()
+        self.busy: list[Exception] = []
+
+    def preview(self, backend: Backend, name: str, program: Callable[[], Any], **_: object) -> Changes:
+        """One role, as long as the stack is not there."""
+        self.projects.add(backend.project)
+        self.done.append(f"preview {name} knowing {program()}")
+        missing = () if name in self.stacks else (Change(action="create", kind=ROLE, name="r"),)
+        return Changes(changes=missing, unchanged=())
+
+    def raise_stack(self, _: Backend, name: str, program: Callable[[], Any], **__: object) -> Given:
+        """It gives its own name."""
+        if self.busy:
+            raise self.busy.pop()
+        self.done.append(f"raise {name} knowing {program()}")
+        self.stacks[name] = {name: "there"}
+        return self.stacks[name]
+
+    def recover(self, _: Backend, name: str, **__: object) -> None:
+        """What was left of it is put right."""
+        self.done.append(f"recover {name}")
+
+    def names(self, _: Backend) -> tuple[str, ...]:
+        """All that are there."""
+        return tuple(self.stacks)
+
+    def outputs(self, _: Backend, name: str) -> Given:
+        """Nothing, of one that is not there."""
+        return self.stacks.get(name, {})
+
+
+def layer(name: str) -> Layer:
+    """A layer whose program is what it was given."""
+    return Layer(name=name, stack=f"{name}-mig", program=lambda given: lambda: sorted(given))  # type: ignore[return-value,arg-type]
+
+
+LAYERS = (layer("cluster"), layer("platform"))
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """An engine with no stack, and time that costs nothing."""
+    made, clock = Engine(), FakeClock()
+    for verb in ("preview", "raise_stack", "recover", "names", "outputs"):
+        monkeypatch.setattr(stacks, verb, getattr(made, verb))
+    monkeypatch.setattr(platform, "backend", lambda _: BACKEND)
+    monkeypatch.setattr(platform, "PacedClock", lambda: clock)
+    monkeypatch.setattr(platform, "raise_layer", platform.raise_layer.fn)
+    return made
+
+
+def test_layers_stand_on_one_another(engine: Engine) -> None:
+    """Each is put right, counted and raised, and knows what those below it gave."""
+    done = platform.raise_all(SITE, LAYERS)
+
+    assert [
+        "recover cluster-mig",
+        "preview cluster-mig knowing []",
+        "raise cluster-mig knowing []",
+        "recover platform-mig",
+        "preview platform-mig knowing ['cluster-mig']",
+        "raise platform-mig knowing ['cluster-mig']",
+    ] == engine.done
+    assert "2 to create, 0 to update, 0 to replace, 0 to delete, 0 unchanged" == str(done.whole)
+
+
+def test_a_preview_of_nothing_yet_copes(engine: Engine) -> None:
+    """The upper layer is seen without what the lower one would give; nothing is raised or put right."""
+    platform.foresee(SITE, LAYERS)
+
+    assert ["preview cluster-mig knowing []", "preview platform-mig knowing []"] == engine.done
+
+
+def test_they_are_not_among_the_stacks_of_runs(engine: Engine) -> None:
+    """Whoever sweeps after runs lists another project."""
+    platform.foresee(SITE, LAYERS)
+
+    assert BACKEND.project not in engine.projects
+
+
+def test_another_engine_is_waited_for(engine: Engine) -> None:
+    """A stack that somebody else is at work on is raised when they are done."""
+    engine.busy = [Temporary("stack cluster-mig is locked by process 1 on here", delay=5)] * 2
+
+    platform.raise_all(SITE, LAYERS)
+
+    assert {"cluster-mig", "platform-mig"} == set(engine.stacks)
+
+
+def test_what_stands_is_told_by_its_stacks(engine: Engine) -> None:
+    """A layer that is not there is left out."""
+    engine.stacks = {"cluster-mig": {"endpoint": "https://1"}}
+
+    assert {"cluster-mig": {"endpoint": "https://1"}} == platform.standing(SITE, platform.names(SITE))
+
+
+def test_grafana_is_where_the_platform_says(engine: Engine) -> None:
+    """The password's key is told, and not the password."""
+    given = {"namespace": "monitoring", "service": "grafana", "secret": "admin"}
+    engine.stacks = {"platform-mig": {"grafana": given}}
+
+    assert ("grafana", "admin-password") == ((where := platform.grafana(SITE)).service, where.password_key)
+
+
+@pytest.mark.usefixtures("engine")
+def test_no_platform_no_grafana() -> None:
+    """The sentence says what would raise it."""
+    with pytest.raises(Refused, match="platform: none stands for mig; accepted: one that `mig platform up` has raised"):
+        platform.grafana(SITE)
