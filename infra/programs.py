@@ -41,6 +41,8 @@ class Wanted:
     zones: tuple[str, ...]
     bucket: str
     administrators: tuple[str, ...]
+    reached_from: tuple[str, ...]
+    """CIDRs from which the API server may be reached over the internet."""
     kubernetes: str
     release: str
     """The pair of NVIDIA versions, by its name."""
@@ -72,6 +74,7 @@ def _cluster(wanted: Wanted) -> Callable[[], None]:
             bucket=wanted.bucket,
             owner=OWNER,
             administrators=wanted.administrators,
+            reached_from=wanted.reached_from,
             kubernetes=wanted.kubernetes,
         )
     )

@@ -69,7 +69,8 @@ class Seen:
 
 def check(seen: Seen, asked: Asked) -> None:
     """Raise Refused for the first thing that stands in the way; in the order in which one would mend it."""
-    _check_credentials(seen)
+    if seen.credentials:
+        raise no_credentials(seen.credentials)
     _check_state(seen, asked)
     _check_types(seen, asked)
     _check_cluster(seen.cluster, asked)
@@ -80,21 +81,25 @@ def quota(instance_type: str) -> str:
     return _QUOTAS[instance_type[0]][0]
 
 
+def bucket_name(account: str, region: str) -> str:
+    """The bucket of state and results that `mig bootstrap` makes where no other is named."""
+    return f"mig-pipeline-{account}-{region}"
+
+
 def assumed_role(caller: str) -> str:
     """The role whose session a caller is, by STS's ARN, in which the role's path is missing; empty: it is no role's."""
     session = re.fullmatch(r"arn:aws[a-z-]*:sts::\d+:assumed-role/([^/]+)/.+", caller)
     return session[1] if session else ""
 
 
-def _check_credentials(seen: Seen) -> None:
-    if not seen.credentials:
-        return
+def no_credentials(code: str) -> Refused:
+    """What is said of credentials that do not hold."""
     helps = "a profile, a role or keys that boto3's default chain finds"
-    if seen.credentials == _NO_CREDENTIALS:
-        raise Refused("AWS", "there are no credentials", accepted=helps)
-    if seen.credentials in _EXPIRED:
-        raise Refused("AWS", f"the credentials have expired ({seen.credentials})", accepted="new ones: sign in again")
-    raise Refused("AWS", f"the credentials are not accepted ({seen.credentials})", accepted=helps)
+    if code == _NO_CREDENTIALS:
+        return Refused("AWS", "there are no credentials", accepted=helps)
+    if code in _EXPIRED:
+        return Refused("AWS", f"the credentials have expired ({code})", accepted="new ones: sign in again")
+    return Refused("AWS", f"the credentials are not accepted ({code})", accepted=helps)
 
 
 def _check_state(seen: Seen, asked: Asked) -> None:

@@ -42,6 +42,9 @@ Name = Annotated[
 """A Kubernetes name that leaves room for what is added to it."""
 
 BlockName = Annotated[str, _form(r"^[a-z0-9-]+$", "the name of a Prefect block: lower-case letters, digits and dashes")]
+Cidr = Annotated[
+    str, _form(r"^([0-9]{1,3}\.){3}[0-9]{1,3}/([1-9]|[12][0-9]|3[0-2])$", "IPv4 addresses as 203.0.113.7/32, not all")
+]
 Cluster = Annotated[
     str, _form(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,99}$", "at most 100 letters, digits, dashes and underscores")
 ]
@@ -169,6 +172,8 @@ class Eks(Section):
     """s3:// address of the Pulumi state and the results. Empty: the bucket that `mig bootstrap` made."""
     subnets: tuple[Subnet, ...] = Field((), title="Subnets")
     """Ids of the subnets for the nodes. Empty: the cluster's own."""
+    reached_from: tuple[Cidr, ...] = Field((), title="Reached from")
+    """Addresses that may reach the API server of a cluster that is raised. Empty: from inside its VPC only."""
     raise_missing: bool = Field(default=True, title="Raise missing parts")
     """Whether a cluster, GPU Operator or DRA driver that is not there is raised."""
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, cast
 
 import yaml
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from infra.network import Zone, choose
 from infra.programs import Wanted
@@ -14,7 +14,7 @@ from mig.account import STATE_VERSION, Asked, Bucket, Cluster, Seen, assumed_rol
 from mig.errors import Failed, PipelineError
 from mig.spec import RunSpec
 from tasks.aws import Missing, call
-from tasks.connect import Site, aws, kubeconfig
+from tasks.connect import Site, asked_who, aws, kubeconfig
 
 _META = ".pulumi/meta.yaml"
 """Where a self-managed state says of which version it is (pulumi v3.259.0, backend/diy/meta.go)."""
@@ -36,13 +36,9 @@ def checked(site: Site, spec: RunSpec) -> Seen:
 
 def observe(site: Site, asked: Asked) -> Seen:
     """One look; without credentials that hold nothing further is asked."""
-    try:
-        caller = aws(site, "sts").get_caller_identity()
-    except ClientError as error:
-        return Seen(credentials=str(error.response["Error"]["Code"]))
-    except BotoCoreError as error:
-        return Seen(credentials="NoCredentials" if "credentials" in str(error).lower() else type(error).__name__)
-    account = str(caller["Account"])
+    account, trouble = asked_who(aws(site, "sts"))
+    if trouble:
+        return Seen(credentials=trouble)
     bucket = _bucket(site, account)
     return Seen(
         account=account,
@@ -66,6 +62,7 @@ def wanted(site: Site, spec: RunSpec) -> Wanted:
         zones=choose(zones(site, spec.instance_types), spec.instance_types),
         bucket=site.bucket,
         administrators=(_principal(site, str(caller["Arn"])),),
+        reached_from=spec.eks.reached_from,
         kubernetes=spec.eks.kubernetes,
         release=spec.release,
         instance_types=spec.instance_types,

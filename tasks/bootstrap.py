@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from mig import labels
+from mig.account import bucket_name
 from mig.errors import Failed, Refused
 from tasks.aws import Missing, call
 from tasks.connect import Site, aws
@@ -54,7 +55,7 @@ def site(region: str, bucket: str) -> Site:
     if bucket:
         return place
     account = call(place, "sts", "get_caller_identity")["Account"]
-    return replace(place, bucket=f"mig-pipeline-{account}-{region}")
+    return replace(place, bucket=bucket_name(account, region))
 
 
 def prepare(place: Site) -> Prepared:

@@ -17,12 +17,13 @@ from typing import Any
 import boto3
 import yaml
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import load_kube_config_from_dict
 
 from infra.backend import Backend
 from mig import labels
+from mig.account import bucket_name, no_credentials
 from mig.errors import Failed, Refused
 from mig.kubeconfig import kubeconfig as write_kubeconfig
 from mig.spec import RunSpec
@@ -83,9 +84,10 @@ def on_eks(spec: RunSpec) -> Site:
     """The place on AWS that a request names; whether the account can carry it is looked at by tasks.account."""
     bucket = spec.eks.state.removeprefix("s3://").partition("/")[0]
     if not bucket:
-        raise Refused(
-            "eks.state", "it is not said where the state lies", accepted="the address that `mig bootstrap` said"
-        )
+        account, trouble = asked_who(session(spec.eks.region).client("sts"))
+        if trouble:
+            raise no_credentials(trouble)
+        bucket = bucket_name(account, spec.eks.region)
     return Site(
         target="eks",
         address="",
@@ -95,6 +97,18 @@ def on_eks(spec: RunSpec) -> Site:
         time_scale=1,
         simulated=(),
     )
+
+
+def asked_who(sts: Any) -> tuple[str, str]:  # noqa: ANN401 (boto3 makes its clients' types at run time)
+    """The account that the credentials are of; else what is wrong with them, by AWS's code or botocore's name of it."""
+    try:
+        return str(sts.get_caller_identity()["Account"]), ""
+    except ClientError as error:
+        return "", str(error.response["Error"]["Code"])
+    except NoCredentialsError:
+        return "", "NoCredentials"
+    except BotoCoreError as error:
+        return "", type(error).__name__
 
 
 def attach(address: str) -> Site:

@@ -93,20 +93,21 @@ def raise_layer(site: Site, layer: Layer, given: Given) -> tuple[Changes, Given]
     """
     One layer: what an interrupted engine left is put right, what is to be done is counted, then it is done.
 
-    Returns what was changed, and what the layer gives to those that stand on it.
+    The engine asks the rule (mig.guardrail) about each resource before it makes it. Returns what was changed, and what
+    the layer gives to those that stand on it.
     """
     from infra import stacks
     from infra.diagnosis import Progress
+    from infra.guardrail import guarded
 
     put_right(site, layer.stack)
     program = layer.program(given)
     foreseen = stacks.preview(state(site), layer.stack, program, region=site.region)
     say(f"{layer.name}: {foreseen}")
     progress = Progress(phase=layer.name, of=len(foreseen.changes), show=Bar(layer.name, f"raise {layer.name}").show)
-    act = partial(
-        stacks.raise_stack, state(site), layer.stack, program, region=site.region, tell=say, progress=progress
-    )
-    return foreseen, when_free(act, layer.name)
+    with guarded(state(site)) as judged:
+        act = partial(stacks.raise_stack, judged, layer.stack, program, region=site.region, tell=say, progress=progress)
+        return foreseen, when_free(act, layer.name)
 
 
 def refresh_all(site: Site, upwards: Sequence[str]) -> Changes:
