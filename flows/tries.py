@@ -15,13 +15,14 @@ from prefect.states import Failed
 
 from flows.telling import run_id
 from mig import notice
-from mig.errors import LeftBehind, Refused
+from mig.errors import LeftBehind, Permanent, Refused
 from mig.report import RunReport
 from mig.spec import RunSpec
 from mig.tries import Try, markdown, without
 from tasks.connect import Site
 from tasks.flow_runs import ask_again, page, tag
 from tasks.notify import announce
+from tasks.progress import say
 from tasks.provision import release, remaining
 from tasks.publish import publish_tries
 
@@ -55,20 +56,25 @@ def further(this: Try, spec: RunSpec, state: State[RunReport], *, now: datetime)
     if not isinstance(report, RunReport) or report.status != "no_capacity":
         return state
     pause = timedelta(minutes=spec.capacity.retry_minutes) / report.clock.scale
+    due = now + pause
+    again = ""
     following = this.following(report.run_id, str(flow_run.id), now=now, pause=pause)
-    if following is None or not report.teardown.verified:
-        announce(notice.exhausted(report, again=""))
-        return state
-    again = f"{(now + pause).isoformat(timespec='seconds')}: {following}"
-    if deployment.id:
-        _ask(this, following, spec, due=now + pause)
+    if following is not None and report.teardown.verified and _asked(this, following, spec, due=due):
+        again = f"{due.isoformat(timespec='seconds')}: {following}"
     announce(notice.exhausted(report, again=again))
-    return Failed(name=state.name, message=f"{state.message}; again at {again}", data=report)
+    return Failed(name=state.name, message=f"{state.message}; again at {again}", data=report) if again else state
 
 
-def _ask(this: Try, following: Try, spec: RunSpec, *, due: datetime) -> None:
-    """Both flow runs carry what leads to the other."""
+def _asked(this: Try, following: Try, spec: RunSpec, *, due: datetime) -> bool:
+    """Whether there will be a next try. Who waits in a shell asks nobody; else both flow runs lead to the other."""
+    if not deployment.id:
+        return True
     mine, own = UUID(str(flow_run.id)), without(flow_run.tags)
-    made = ask_again(mine, f"{spec.name}-{spec.target} {following}", due=due, tags=(*own, *following.tags))
+    try:
+        made = ask_again(mine, f"{spec.name}-{spec.target} {following}", due=due, tags=(*own, *following.tags))
+    except Permanent as trouble:
+        say(str(trouble))
+        return False
     tag(mine, (*own, *replace(this, first=following.first).tags))
     publish_tries(markdown(this, before=page(this.after) if this.after else "", then=page(str(made.id)), due=due))
+    return True

@@ -2,14 +2,18 @@
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from http import HTTPStatus
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Scheduled
 from prefect.utilities.urls import url_for
+
+from mig.errors import Failed
 
 PAGE = 200
 """The most that the server lists at once, by its default."""
@@ -28,22 +32,28 @@ def ask_again(flow_run: UUID, name: str, *, due: datetime, tags: Collection[str]
     The same request once more, as a flow run of the same deployment that begins when it is due.
 
     Idempotent: a flow run has one such successor, whoever asks again. The name is its until it begins. No process
-    waits for it.
+    waits for it. Raises Failed where there is no such deployment any more.
     """
+    gone = Failed("capacity", f"{name} cannot be asked for: there is no deployment of it any more")
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(flow_run)
         if run.deployment_id is None:
-            raise ValueError(f"{run.name} belongs to no deployment")
-        return client.create_flow_run_from_deployment(
-            run.deployment_id,
-            parameters=run.parameters,
-            job_variables=run.job_variables,
-            work_queue_name=run.work_queue_name,
-            state=Scheduled(scheduled_time=due),
-            name=name,
-            tags=tags,
-            idempotency_key=f"after:{flow_run}",
-        )
+            raise gone
+        try:
+            return client.create_flow_run_from_deployment(
+                run.deployment_id,
+                parameters=run.parameters,
+                job_variables=run.job_variables,
+                work_queue_name=run.work_queue_name,
+                state=Scheduled(scheduled_time=due),
+                name=name,
+                tags=tags,
+                idempotency_key=f"after:{flow_run}",
+            )
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code != HTTPStatus.NOT_FOUND:
+                raise
+            raise gone from error
 
 
 def tag(flow_run: UUID, tags: Collection[str]) -> None:

@@ -47,9 +47,12 @@ class Server:
         self.tagged: list[tuple[UUID, Collection[str]]] = []
         self.pages: list[str] = []
         self.told: list[Notice] = []
+        self.trouble: Failed | None = None
 
     def ask_again(self, flow_run: UUID, name: str, *, due: datetime, tags: Collection[str]) -> Any:
         """A flow run for later."""
+        if self.trouble:
+            raise self.trouble
         self.asked.append((flow_run, name, due, tags))
         return SimpleNamespace(id=NEXT)
 
@@ -120,6 +123,16 @@ def test_it_is_not_tried_again(server: Server, this: Try, released: Released) ->
     state = story.further(this, SPEC, ended(SHORT, released), now=NOON)
 
     assert ([], str(SHORT)) == (server.asked, state.message)
+    assert ["none"] == [each.payload["next_try"] for each in server.told]
+
+
+def test_a_deployment_that_is_gone_ends_it(server: Server) -> None:
+    """The run still ends as what it is, and everybody is told that this was all."""
+    server.trouble = Failed("capacity", "gone")
+
+    state = story.further(Try(of=3), SPEC, ended(SHORT), now=NOON)
+
+    assert ("CapacityUnavailable", str(SHORT), []) == (state.name, state.message, server.tagged)
     assert ["none"] == [each.payload["next_try"] for each in server.told]
 
 

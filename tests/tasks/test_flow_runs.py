@@ -6,8 +6,11 @@ from typing import Any, Self
 from uuid import UUID
 
 import pytest
+from httpx import Request, Response
 from prefect.client.schemas.objects import StateType
+from prefect.exceptions import PrefectHTTPStatusError
 
+from mig.errors import Failed
 from tasks import flow_runs
 
 
@@ -61,8 +64,9 @@ def test_a_run_without_a_state_is_passed_over(monkeypatch: pytest.MonkeyPatch) -
 class Deployed:
     """A server with one flow run, of a deployment or of none; it remembers what it is asked to start."""
 
-    def __init__(self, deployment: UUID | None) -> None:
+    def __init__(self, deployment: UUID | None, answer: int = 201) -> None:
         self.asked: dict[str, Any] = {}
+        self._answer = answer
         self._run = SimpleNamespace(
             name="r-rehearsal",
             deployment_id=deployment,
@@ -82,7 +86,9 @@ class Deployed:
         return self._run
 
     def create_flow_run_from_deployment(self, deployment: UUID, **asked: Any) -> Any:
-        """Another one."""
+        """Another one, or an error as Prefect's client raises it."""
+        if self._answer >= 400:
+            raise PrefectHTTPStatusError("", request=Request("POST", "http://p"), response=Response(self._answer))
         self.asked = {"deployment": deployment, **asked}
         return SimpleNamespace(id=UUID(int=3))
 
@@ -111,9 +117,22 @@ def test_the_same_is_asked_for_again_later(monkeypatch: pytest.MonkeyPatch) -> N
     } == server.asked
 
 
-def test_what_no_deployment_started_cannot_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody would start it: that is a mistake of whoever asks."""
-    monkeypatch.setattr(flow_runs, "get_client", lambda **_: Deployed(None))
+@pytest.mark.parametrize(
+    ("deployment", "answer"), [(None, 201), (DEPLOYMENT, 404)], ids=["it has none", "it was deleted meanwhile"]
+)
+def test_what_no_deployment_starts_cannot_be_asked_again(
+    monkeypatch: pytest.MonkeyPatch, deployment: UUID | None, answer: int
+) -> None:
+    """That is said in one sentence."""
+    monkeypatch.setattr(flow_runs, "get_client", lambda **_: Deployed(deployment, answer))
 
-    with pytest.raises(ValueError, match="belongs to no deployment"):
+    with pytest.raises(Failed, match="later cannot be asked for: there is no deployment of it any more"):
+        flow_runs.ask_again(RUN, "later", due=NOON, tags=[])
+
+
+def test_what_a_server_refuses_otherwise_goes_on_rising(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody foresaw it, and nobody hides it."""
+    monkeypatch.setattr(flow_runs, "get_client", lambda **_: Deployed(DEPLOYMENT, 409))
+
+    with pytest.raises(PrefectHTTPStatusError):
         flow_runs.ask_again(RUN, "later", due=NOON, tags=[])
