@@ -29,7 +29,7 @@ from tasks.connect import Site, site
 from tasks.launch import launch
 from tasks.progress import say
 from tasks.provision import release
-from tasks.publish import publish_plan, record
+from tasks.publish import publish_plan, publish_slices, record
 from tasks.ready import slices_ready
 from tasks.stage import stage
 
@@ -52,6 +52,7 @@ def pipeline(spec: RunSpec) -> State[RunReport]:
         with _placed(tale) as place, tale.published(place), _gpu_nodes(tale, place, plan) as nodes:
             data = tale.tell("stage", stage, place)
             ready = tale.tell("ready", slices_ready, place, plan, nodes, spec.release)
+            publish_slices(ready)
             launched = tale.tell("launch", launch, place, spec, plan, data)
             _all_succeeded(tale.tell("run", _followed, tale, place, plan, ready, launched))
     return further(tale.this, spec, tale.state(), now=datetime.now(UTC))
@@ -94,7 +95,9 @@ def _gpu_nodes(tale: Telling, place: Site, plan: Plan) -> Iterator[GpuNodes]:
 def _followed(tale: Telling, place: Site, plan: Plan, ready: ReadySlices, launched: Launched) -> tuple[Result, ...]:
     """Every workload's result, each followed by a task of its own."""
     futures = following(place, tale.spec, plan, ready, launched)
-    return tuple(_told(future.result(raise_on_failure=False)) for future in futures)
+    results = tuple(_told(future.result(raise_on_failure=False)) for future in futures)
+    publish_slices(ready, results)
+    return results
 
 
 def _told(came: Result | BaseException) -> Result:

@@ -1,6 +1,7 @@
 """Write down what a run sets out to do and what came of it: in S3, on this disk, and on Prefect's pages."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,11 +9,14 @@ from prefect import task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from mig import allotment
 from mig.census import Census, holdings, table
 from mig.ladder import rank
+from mig.outcome import Result
 from mig.page import markdown, render
 from mig.plan import Plan
 from mig.proposal import markdown as proposal
+from mig.readiness import ReadySlices
 from mig.report import RunReport
 from mig.spec import RunSpec
 from tasks.aws import call
@@ -48,6 +52,11 @@ def publish_plan(spec: RunSpec, plan: Plan) -> None:
     """What the run is about to do, as the first artifact of its flow run."""
     page = proposal(spec, plan, rank(plan, spec))
     create_markdown_artifact(page, key="plan", description=f"Request and plan of {plan.run_id}")
+
+
+def publish_slices(ready: ReadySlices, results: Iterable[Result] = ()) -> None:
+    """The run's slices as a table: as they were cut, and again when it is known who had them."""
+    create_table_artifact(allotment.table(ready, results), key="run-slices", description="The run's slices, and whose")
 
 
 def publish_tries(page: str) -> None:

@@ -169,6 +169,14 @@ def test_the_report_is_on_the_runs_page(rehearsed: Rehearsed) -> None:
     assert "report.html" in str(by_key["report-page"].data)
 
 
+def test_each_slice_is_in_a_table(rehearsed: Rehearsed) -> None:
+    """The run's page says which pod had which slice of which GPU, and how it ended."""
+    *_, last = (each for each in artifacts(rehearsed, rehearsed.tries[-1]) if each.key == "run-slices")
+
+    used = [row for row in json.loads(str(last.data)) if row["pod"]]
+    assert [("1g.5gb", "finished"), ("2g.10gb", "finished")] == sorted((row["profile"], row["state"]) for row in used)
+
+
 def test_each_workload_has_a_task_and_a_bar_of_its_own(rehearsed: Rehearsed) -> None:
     """People see the workloads by name, on their slices, with their progress."""
     assert {"train first on small", "train second on medium"} <= set(rehearsed.tasks)

@@ -212,6 +212,19 @@ def test_what_gives_other_signs_of_life_is_refused(given: object, said: str) -> 
         bring(Server(given))
 
 
+def test_every_deployment_beats_as_the_file_says() -> None:
+    """Whoever adds one to prefect.yaml gives its runs the heartbeat by which they are watched."""
+    entries = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    expected = f"{{{{ prefect.variables.{automations.HEARTBEAT} }}}}"
+
+    assert {} == {
+        entry["name"]: entry["work_pool"]["job_variables"]
+        for entry in entries
+        if automations.TAG in entry["tags"]
+        and expected != entry["work_pool"]["job_variables"].get("env", {}).get(automations.FREQUENCY)
+    }
+
+
 def test_ours_are_switched_off_and_on() -> None:
     """Somebody else's are left as they are."""
     server = Server()
