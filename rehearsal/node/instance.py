@@ -17,7 +17,7 @@ class Instance:
     name: str
     """Of its Node: `ip-10-0-1-23.ec2.internal`."""
     instance_type: str
-    """A key of `mig.gpu.INSTANCE_TYPES`."""
+    """A key of `mig.gpu.INSTANCE_TYPES`, or the type of a system node."""
     zone: str
     market: str
     labels: Mapping[str, str]
@@ -27,6 +27,24 @@ class Instance:
     run_id: str
     enrolment: Enrolment
     """What the run has asked the stage to do to it."""
+
+
+class NoPrograms:
+    """What a node without GPUs has of NVIDIA's: nothing."""
+
+    def owns(self, _pod: Object) -> bool:
+        """None is: it runs as a process, if it runs at all."""
+        return False
+
+    def start(self, pod: Object) -> None:
+        """Never asked for."""
+
+    def ready(self, _pod: Object) -> bool:
+        """Never asked for."""
+        return False
+
+    def stop(self, pod: Object) -> None:
+        """Never asked for."""
 
 
 class InProcess(Protocol):

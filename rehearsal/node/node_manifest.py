@@ -16,6 +16,9 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 _MOST_PODS = 110
 """The kubelet's own default; AWS's limit by network interfaces is higher on these machines."""
 
+_WITHOUT_GPUS: Mapping[str, tuple[int, int]] = {"m6i.large": (2, 8)}
+"""Processors and GiB of the types that system nodes are of."""
+
 _LEASE_SECONDS = 40
 _EVICTION_MIB = 100
 _PRESSURES = {
@@ -126,11 +129,17 @@ def _labels(instance: Instance) -> Mapping[str, str]:
     }
 
 
+def _size(instance_type: str) -> tuple[int, int]:
+    """Processors and GiB."""
+    machine = INSTANCE_TYPES.get(instance_type)
+    return (machine.vcpus, machine.memory_gib) if machine else _WITHOUT_GPUS[instance_type]
+
+
 def _capacity(instance_type: str) -> Mapping[str, str]:
-    machine = INSTANCE_TYPES[instance_type]
+    vcpus, gib = _size(instance_type)
     return {
-        "cpu": str(machine.vcpus),
-        "memory": f"{machine.memory_gib}Gi",
+        "cpu": str(vcpus),
+        "memory": f"{gib}Gi",
         "pods": str(_MOST_PODS),
         "ephemeral-storage": "100Gi",
     }
@@ -138,13 +147,13 @@ def _capacity(instance_type: str) -> Mapping[str, str]:
 
 def _allocatable(instance_type: str) -> Mapping[str, str]:
     """What is left for pods after what EKS's AMI reserves for the kubelet, by its formula."""
-    machine = INSTANCE_TYPES[instance_type]
-    first, second, next_two = 60, 10, 10
-    reserved = first + second + next_two + (machine.vcpus - 4) * 5 // 2
-    memory = machine.memory_gib * 1024 - (11 * _MOST_PODS + 255) - _EVICTION_MIB
+    vcpus, gib = _size(instance_type)
+    first, second, next_two = 60, 10, 5 * max(0, min(vcpus, 4) - 2)
+    reserved = first + second + next_two + max(0, vcpus - 4) * 5 // 2
+    memory = gib * 1024 - (11 * _MOST_PODS + 255) - _EVICTION_MIB
     return {
         **_capacity(instance_type),
-        "cpu": f"{machine.vcpus * 1000 - reserved}m",
+        "cpu": f"{vcpus * 1000 - reserved}m",
         "memory": f"{memory}Mi",
     }
 

@@ -10,10 +10,11 @@ import threading
 from collections.abc import Callable, Mapping
 
 from mig import labels
+from mig.gpu import INSTANCE_TYPES
 from mig.release import Release
 from rehearsal.api_server import ApiError, ApiServer, Object, Watch
 from rehearsal.clock import Clock
-from rehearsal.node.instance import Instance
+from rehearsal.node.instance import InProcess, Instance, NoPrograms
 from rehearsal.node.node_objects import NodeObjects
 from rehearsal.nvidia import charts
 from rehearsal.nvidia.host import Host
@@ -59,8 +60,10 @@ class GpuOperator:
         self._watch.stop()
         self._thread.join()
 
-    def stack(self, instance: Instance, reboot: Callable[[], None]) -> NvidiaStack:
+    def stack(self, instance: Instance, reboot: Callable[[], None]) -> InProcess:
         """What `rehearsal.node.fleet.fleet.Fleet` makes for each node that it boots."""
+        if instance.instance_type not in INSTANCE_TYPES:
+            return NoPrograms()
         objects = NodeObjects(self._api, instance.name)
         host = Host(instance, reboot, objects=objects, clock=self._clock)
         self._hosts[instance.name] = host

@@ -1,5 +1,7 @@
 """A simulated node's objects."""
 
+from dataclasses import replace
+
 from rehearsal.faults import Enrolment
 from rehearsal.node import node_manifest
 from rehearsal.node.instance import Instance
@@ -48,6 +50,14 @@ def test_resources() -> None:
 
     assert (status["capacity"]["cpu"], status["capacity"]["memory"]) == ("96", "1152Gi")
     assert (status["allocatable"]["cpu"], status["allocatable"]["memory"]) == ("95690m", "1178083Mi")
+
+
+def test_a_system_node() -> None:
+    """A machine without GPUs is as large as AWS's, and keeps less for the kubelet."""
+    status = node_manifest.up(replace(INSTANCE, instance_type="m6i.large"), BOOT, now=0)
+
+    assert (status["capacity"]["cpu"], status["capacity"]["memory"]) == ("2", "8Gi")
+    assert status["allocatable"]["cpu"] == "1930m"
 
 
 def test_where_its_kubelet_listens() -> None:
