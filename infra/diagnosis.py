@@ -9,6 +9,7 @@ import os
 import re
 import socket
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,19 +88,12 @@ class Listener:
     errors: dict[str, str] = field(default_factory=dict)
     """The first error of each resource, by URN; the engine's own under the empty name."""
 
+    context: Context = field(default_factory=copy_context)
+    """Of whoever asked: the engine's events come in a thread of their own, where no run would be known to belong to."""
+
     def hear(self, event: EngineEvent) -> None:
-        """Take in one event; the engine's threads call this one by one."""
-        if (step := event.resource_pre_event) and not step.metadata.type.startswith(_ENGINES_OWN):
-            self._count(step.metadata)
-            self._announce(step.metadata)
-        if ended := event.res_outputs_event:
-            self._conclude(ended.metadata)
-        if (said := event.diagnostic_event) and said.severity == "error":
-            self.errors.setdefault(said.urn or "", said.message.strip())
-        if (rule := event.policy_event) and rule.enforcement_level == "mandatory":
-            self.errors.setdefault(rule.resource_urn or "", rule.message.strip().splitlines()[-1])
-        if failure := event.res_op_failed_event:
-            self.failed.append(failure.metadata)
+        """Take in one event; they come one by one."""
+        self.context.run(self._take_in, event)
 
     def heard(self) -> Changes:
         """What the operation changes, or would change."""
@@ -117,6 +111,19 @@ class Listener:
         for urn, text in sorted(self.errors.items(), key=lambda error: _STACK in error[0]):  # it says but "failed"
             return self._meaning(_named(urn) if urn else "the engine", text)
         return None
+
+    def _take_in(self, event: EngineEvent) -> None:
+        if (step := event.resource_pre_event) and not step.metadata.type.startswith(_ENGINES_OWN):
+            self._count(step.metadata)
+            self._announce(step.metadata)
+        if ended := event.res_outputs_event:
+            self._conclude(ended.metadata)
+        if (said := event.diagnostic_event) and said.severity == "error":
+            self.errors.setdefault(said.urn or "", said.message.strip())
+        if (rule := event.policy_event) and rule.enforcement_level == "mandatory":
+            self.errors.setdefault(rule.resource_urn or "", rule.message.strip().splitlines()[-1])
+        if failure := event.res_op_failed_event:
+            self.failed.append(failure.metadata)
 
     def _meaning(self, what: str, text: str) -> PipelineError:
         if stuck := _STATUS.search(text):

@@ -4,6 +4,8 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -141,6 +143,20 @@ def test_progress_is_counted_by_resource() -> None:
 
     assert (["replacing NodeGroup gpu-demo-1 (1 of 2)"], [50.0]) == (told, shown)
     assert "0 to create, 0 to update, 1 to replace, 0 to delete, 0 unchanged" == str(listener.heard())
+
+
+def test_who_is_told_knows_for_which_run() -> None:
+    """The engine's events come in a thread of their own, and yet are told where the engine was asked."""
+    run: ContextVar[str] = ContextVar("run")
+    told: list[str] = []
+    run.set("demo")
+    listener = Listener(tell=lambda _: told.append(run.get()), progress=Progress())
+    event = EngineEvent.from_json({"sequence": 1, "timestamp": 1, "resourcePreEvent": step("create")})
+    thread = threading.Thread(target=listener.hear, args=(event,))
+    thread.start()
+    thread.join()
+
+    assert ["demo"] == told
 
 
 def test_lock_owner() -> None:
