@@ -15,7 +15,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import VariableCreate, VariableUpdate
 from prefect.client.schemas.objects import BlockDocument
 from prefect.events.actions import DoNothing
-from prefect.events.schemas.automations import Automation, AutomationCore
+from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger
 from prefect.exceptions import ObjectNotFound
 from pydantic import BaseModel, Field, ValidationError
 
@@ -181,7 +181,9 @@ def _actions(action: Entry, channels: Sequence[UUID], deployments: Mapping[str, 
 
 
 def _check(name: str, automation: AutomationCore, heartbeat: int) -> None:
-    trigger: Any = automation.trigger
+    trigger = automation.trigger
+    if not isinstance(trigger, EventTrigger):
+        return
     for event in sorted({*trigger.expect, *trigger.after}):
         if event.startswith("mig.") and event not in EVENTS:
             raise Refused(f"{name}: trigger", f"nobody sends {event}", accepted=", ".join(EVENTS))
@@ -211,7 +213,7 @@ def _said(automation: AutomationCore) -> dict[str, Any]:
 def _deployments(prefect: SyncPrefectClient, entry: Entry) -> dict[str, UUID]:
     """The ids of the deployments that an automation runs."""
     found = {}
-    for name in (each["deployment"] for each in entry["actions"] if "deployment" in each):
+    for name in (each["deployment"] for each in entry.get("actions", ()) if "deployment" in each):
         try:
             found[name] = prefect.read_deployment_by_name(name).id
         except ObjectNotFound as error:
