@@ -406,7 +406,7 @@ def test_service(stage: Stage, models: str) -> None:
     _publish(stage, "web", "small-0", "small-1", type="mig", profile="1g.5gb")
     for manifest in made:
         kube.apply(new_client_from_config(config_file=str(stage.kubeconfig)), manifest)
-    service, pods, job = (f"{path}/namespaces/mig-r1/{kind}" for path, kind in OF_A_SERVICE)
+    service, pods, job = (f"{path}/namespaces/r1/{kind}" for path, kind in OF_A_SERVICE)
 
     until(lambda: ADDRESS in stage.api.get(service)["metadata"].get("annotations", {}))
     address = stage.api.get(service)["metadata"]["annotations"][ADDRESS]
@@ -415,10 +415,10 @@ def test_service(stage: Stage, models: str) -> None:
     until(lambda: stage.api.get(job)["status"].get("succeeded") == 2)
 
     assert answers == [_classes()] * 4
-    assert not stage.items("/api/v1/namespaces/mig-r1/events", fieldSelector="type=Warning,involvedObject.kind=Service")
+    assert not stage.items("/api/v1/namespaces/r1/events", fieldSelector="type=Warning,involvedObject.kind=Service")
     said = [stage.log(pod["metadata"]["name"], pods=pods) for pod in stage.items(pods)]
     assert [json.loads(each.splitlines()[-1])["images"] for each in said] == [2 * PICTURES] * 2
-    stage.api.delete("/api/v1/namespaces/mig-r1")
+    stage.api.delete("/api/v1/namespaces/r1")
 
 
 def test_reboot(stage: Stage) -> None:
