@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.backend import Backend
 from infra.objects import declare
 from mig import admission as cel
-from mig.guardrail import violations
+from mig.guardrail import MOST_NODES, violations
 
 if TYPE_CHECKING:
     import pulumi
@@ -35,19 +36,27 @@ def admission(opts: "pulumi.ResourceOptions") -> None:
 
 
 @contextmanager
-def guarded(backend: Backend) -> Iterator[Backend]:
-    """The same backend, whose engine asks the rule about every resource before it makes it."""
+def guarded(backend: Backend, *, most_nodes: int = MOST_NODES) -> Iterator[Backend]:
+    """
+    The same backend, whose engine asks the rule about every resource before it makes it.
+
+    Args:
+        backend: where the engine is.
+        most_nodes: how far a group of GPU nodes may grow, by the plan.
+    """
     with tempfile.TemporaryDirectory(prefix="mig-policy-") as folder:
         executable = Path(folder, PACK)
         # Unbuffered: the engine reads the pack's port from its output.
-        executable.write_text(f'#!/bin/sh\nexec "{sys.executable}" -u -m infra.guardrail "$@"\n', encoding="utf-8")
+        executable.write_text(
+            f'#!/bin/sh\nexec "{sys.executable}" -u -m infra.guardrail {most_nodes} "$@"\n', encoding="utf-8"
+        )
         executable.chmod(0o700)
         about = f"name: {PACK}\nruntime: python\nversion: 1.0.0\n"
         Path(folder, "PulumiPolicy.yaml").write_text(about, encoding="utf-8")
         yield replace(backend, policy_packs=(*backend.policy_packs, str(executable)))
 
 
-def policy() -> "ResourceValidationPolicy":
+def policy(most_nodes: int) -> "ResourceValidationPolicy":
     """The rule, as the engine asks it."""
     from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 
@@ -55,7 +64,7 @@ def policy() -> "ResourceValidationPolicy":
         name=PACK,
         description="Claims ask for MIG slices; GPU nodes are tainted, tagged and closed; nothing is public.",
         enforcement_level=EnforcementLevel.MANDATORY,
-        validate=_validate,
+        validate=partial(_validate, most_nodes=most_nodes),
     )
 
 
@@ -63,11 +72,12 @@ def main() -> None:
     """Serve the pack to the engine that started this process, until it ends it."""
     from pulumi_policy import PolicyPack
 
-    PolicyPack(name=PACK, policies=[policy()])
+    most_nodes = int(sys.argv.pop(1))  # the rest is the engine's, and read by the pack
+    PolicyPack(name=PACK, policies=[policy(most_nodes)])
 
 
-def _validate(args: "ResourceValidationArgs", report: "ReportViolation") -> None:
-    for violation in violations(args.props, kind=_kind(args.resource_type)):
+def _validate(args: "ResourceValidationArgs", report: "ReportViolation", *, most_nodes: int) -> None:
+    for violation in violations(args.props, kind=_kind(args.resource_type), most_nodes=most_nodes):
         report(violation, None)
 
 

@@ -33,10 +33,16 @@ ADMIN = "asks for adminAccess, which takes devices that others hold"
 CHOICE = f"""has a selector other than device.attributes["{labels.DRIVER}"].profile == "PROFILE\""""
 
 MOST_NODES = 50
-"""More of one group is a mistake and not a plan: 50 p4d cost more than $1,000 an hour."""
+"""Where no plan is at hand to say less: more in one group is a mistake, for 50 p4d cost more than $1,000 an hour."""
 
 
-def violations(manifest: Manifest, *, kind: str = "", classes: Collection[str] = device_class.NAMES) -> tuple[str, ...]:
+def violations(
+    manifest: Manifest,
+    *,
+    kind: str = "",
+    classes: Collection[str] = device_class.NAMES,
+    most_nodes: int = MOST_NODES,
+) -> tuple[str, ...]:
     """
     What is wrong with it, a sentence each; nothing for what no rule is about.
 
@@ -46,12 +52,15 @@ def violations(manifest: Manifest, *, kind: str = "", classes: Collection[str] =
         manifest: a Kubernetes manifest, or the inputs of an AWS resource.
         kind: of the resource, `aws:eks/nodeGroup:NodeGroup`; a manifest says its own.
         classes: the DeviceClasses that a claim may name.
+        most_nodes: how far a group of GPU nodes may grow: the plan's nodes.
     """
     kind = kind or manifest["kind"]
     if kind == "ResourceClaim":
         return tuple(_claim(manifest.get("spec") or {}, classes))
     if kind == "ResourceClaimTemplate":
         return tuple(_claim((manifest.get("spec") or {}).get("spec") or {}, classes))
+    if kind == "aws:eks/nodeGroup:NodeGroup":
+        return tuple(_node_group(manifest, most_nodes))
     return tuple(_RULES.get(kind, _none)(manifest))
 
 
@@ -76,7 +85,7 @@ def _is_canonical(selector: Manifest) -> bool:
     return re.fullmatch(SELECTOR, (selector.get("cel") or {}).get("expression", "")) is not None
 
 
-def _node_group(group: Manifest) -> Iterator[str]:
+def _node_group(group: Manifest, most_nodes: int) -> Iterator[str]:
     if not _has_gpus(group):
         return
     if not any(_is_gpu_taint(taint) for taint in group.get("taints") or ()):
@@ -86,8 +95,8 @@ def _node_group(group: Manifest) -> Iterator[str]:
         if not tags.get(tag):
             yield f"GPU nodes need the tag {tag}, else no sweep finds whose they are"
     most = (group.get("scalingConfig") or {}).get("maxSize", 0)
-    if most > MOST_NODES:
-        yield f"a group may grow to {MOST_NODES} GPU nodes, and this one to {most:.0f}"
+    if most > most_nodes:
+        yield f"a group may grow to {most_nodes} GPU nodes, and this one to {most:.0f}"
     if not group.get("launchTemplate"):
         yield "GPU nodes need a launch template: only there IMDSv2 is required and instances are tagged"
 
@@ -132,7 +141,6 @@ def _none(_: Manifest) -> Iterator[str]:
 
 
 _RULES: Mapping[str, Callable[[Manifest], Iterator[str]]] = {
-    "aws:eks/nodeGroup:NodeGroup": _node_group,
     "aws:ec2/launchTemplate:LaunchTemplate": _launch_template,
     "aws:eks/cluster:Cluster": _cluster,
     "aws:s3/bucket:Bucket": _bucket,

@@ -32,7 +32,7 @@ def reported(token: str, props: dict[str, Any]) -> list[str]:
     said: list[str] = []
     shown = unknown_checking_proxy(props)
     args = ResourceValidationArgs(token, shown, "urn:pulumi:s::p::t::n", "n", OPTIONS, None)
-    policy().validate(args, lambda message, _: said.append(message))
+    policy(most_nodes=3).validate(args, lambda message, _: said.append(message))
     return said
 
 
@@ -41,6 +41,12 @@ def reported(token: str, props: dict[str, Any]) -> list[str]:
     [
         pytest.param("aws:eks/nodeGroup:NodeGroup", GROUP, 0, id="a GPU group as ours are"),
         pytest.param("aws:eks/nodeGroup:NodeGroup", {**GROUP, "taints": []}, 1, id="one without its taint"),
+        pytest.param(
+            "aws:eks/nodeGroup:NodeGroup",
+            {**GROUP, "scalingConfig": {"maxSize": 4}},
+            1,
+            id="more than the plan's nodes",
+        ),
         pytest.param(
             "aws:eks/nodeGroup:NodeGroup",
             {**GROUP, "taints": [], "subnetIds": UNKNOWN_STRING_VALUE, "launchTemplate": {"id": UNKNOWN_STRING_VALUE}},
