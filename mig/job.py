@@ -34,6 +34,10 @@ GRACE_SECONDS = 60
 PROBE_SECONDS = 2
 """Between two questions whether a service is ready: clients wait no longer than that for one that is."""
 
+FORGET_SECONDS = 2
+"""From a service's deletion to its SIGTERM, at which it closes its door: until kube-proxy has heard of the deletion,
+nodes still send it clients, and kube-proxy gathers such news for a second (its `minSyncPeriod`)."""
+
 RETRIES = 2
 """Failed pods that are replaced, disruptions not counted; a third failure is a pattern."""
 
@@ -183,7 +187,11 @@ def _pod(plan: Plan, workload: Workload, told: Orders, *, profile: str) -> Manif
 
 
 def _listening() -> Manifest:
-    """What a container adds that clients call: it is ready, and gets their calls, once it has a model to answer by."""
+    """
+    What a container adds that clients call.
+
+    It is ready, and gets their calls, once it has a model to answer by; it is told to end once they have been told.
+    """
     return {
         "ports": [{"name": "http", "containerPort": HTTP_PORT}],
         "readinessProbe": {
@@ -191,6 +199,8 @@ def _listening() -> Manifest:
             "periodSeconds": PROBE_SECONDS,
             "timeoutSeconds": PROBE_SECONDS,
         },
+        # The kubelet's own sleep, which no image has to bring: stable since Kubernetes 1.34 (KEP-3960).
+        "lifecycle": {"preStop": {"sleep": {"seconds": FORGET_SECONDS}}},
     }
 
 

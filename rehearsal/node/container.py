@@ -78,6 +78,8 @@ class Container:
     run: str = ""
     """The runtime's name of its latest run; empty: it never ran."""
     ready: bool = False
+    pause: float = 0.0
+    """Wall seconds between the decision that it shall end and its SIGTERM: its `preStop` sleep."""
 
     def starting(self, pod: str) -> "Container":
         """A run of it is asked for, named by its pod's UID; the second one and every further one is a restart."""
@@ -147,7 +149,10 @@ def containers(pod: Object) -> tuple[Container, ...]:
     waiting = Waiting(reason=reason)
     return (
         *(Container(name=c["name"], image=c.get("image", ""), init=True, state=waiting) for c in first),
-        *(Container(name=c["name"], image=c.get("image", ""), state=waiting) for c in spec["containers"]),
+        *(
+            Container(name=c["name"], image=c.get("image", ""), state=waiting, pause=_pause(c))
+            for c in spec["containers"]
+        ),
     )
 
 
@@ -185,6 +190,11 @@ def phase(all_containers: Sequence[Container]) -> Phase:
     initialized = all(_done(c) for c in all_containers if c.init)
     ran = all(c.run and (c.last or isinstance(c.state, Running | Terminated)) for c in all_containers if not c.init)
     return "Running" if initialized and ran else "Pending"
+
+
+def _pause(manifest: Object) -> float:
+    """Of hooks a sleep before the end is carried out, and no other."""
+    return float(manifest.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0))
 
 
 def _shall_run(container: Container, policy: RestartPolicy) -> bool:

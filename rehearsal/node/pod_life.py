@@ -66,6 +66,8 @@ class PodLife:
         self._probers: dict[str, Prober] = {}
         """Of the containers that run, by their names."""
         self._ending: Ending | None = None
+        self._asking: dict[str, float] = {}
+        """When containers that run are asked to end, by the monotonic clock."""
         self._unsaid = False
         self._gone = False
         self._vanished = False
@@ -99,6 +101,7 @@ class PodLife:
             while not self._gone or container.active(self._all):
                 self._hear()
                 self._end_in_time()
+                self._ask_due()
                 self._start_due()
                 self._tell()
         finally:
@@ -117,7 +120,7 @@ class PodLife:
             return
 
     def _next_moment(self) -> float:
-        moments = [c.not_before for c in self._due()]
+        moments = [*self._asking.values(), *(c.not_before for c in self._due())]
         moments.append(self._deadline if self._ending is None else self._ending.kill_at)
         if self._unsaid:
             moments.append(time.monotonic() + _TRY_AGAIN_SECONDS)
@@ -129,8 +132,15 @@ class PodLife:
             said = "Pod was active on the node longer than the specified deadline"
             self._end(Ending(kill_at=now + self._grace(), reason="DeadlineExceeded", message=said))
         elif self._ending is not None and now >= self._ending.kill_at:
-            self._signal(signal.SIGKILL)
+            self._kill_active()
             self._end(Ending(kill_at=math.inf, reason=self._ending.reason, message=self._ending.message))
+
+    def _ask_due(self) -> None:
+        """Ask those to end whose pause before that is over; a grace period includes the pause."""
+        now = time.monotonic()
+        for name in [name for name, at in self._asking.items() if at <= now]:
+            del self._asking[name]
+            self._site.runtime.signal(self._containers[name].run, signal.SIGTERM)
 
     def _start_due(self) -> None:
         now = time.monotonic()
@@ -182,7 +192,8 @@ class PodLife:
 
     def _end(self, ending: Ending) -> None:
         if self._ending is None:
-            self._signal(signal.SIGTERM)
+            now = time.monotonic()
+            self._asking = {each.name: now + each.pause for each in container.active(self._all)}
         self._ending = ending
 
     def _vanish(self) -> None:
@@ -192,7 +203,7 @@ class PodLife:
     def _kill(self) -> None:
         self._gone = True
         self._ending = Ending(kill_at=math.inf)
-        self._signal(signal.SIGKILL)
+        self._kill_active()
 
     def _happened(self, name: str, event: Started | Ended) -> None:
         before = self._containers[name]
@@ -204,8 +215,10 @@ class PodLife:
             case Ended(at=at, code=code, error=error):
                 reason = "StartError" if error else ""
                 self._containers[name] = before.ended(at, code, reason=reason, message=error)
-        if isinstance(event, Ended) and name in self._probers:
-            self._probers.pop(name).stop()
+        if isinstance(event, Ended):
+            self._asking.pop(name, None)
+            if name in self._probers:
+                self._probers.pop(name).stop()
 
     def _probed(self, started: Container) -> Container:
         """Where its manifest says how it is asked whether it is ready, it is not before it has said so."""
@@ -223,9 +236,10 @@ class PodLife:
         if now.run == started.run and isinstance(now.state, Running):
             self._containers[started.name] = now.seen_ready(ready=ready)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _kill_active(self) -> None:
+        self._asking.clear()
         for each in container.active(self._all):
-            self._site.runtime.signal(each.run, number)
+            self._site.runtime.signal(each.run, signal.SIGKILL)
 
     def _release(self) -> None:
         for prober in self._probers.values():

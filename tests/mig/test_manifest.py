@@ -260,6 +260,15 @@ def test_pods_get_calls_once_they_can_answer() -> None:
     assert {"readinessProbe", "ports"}.isdisjoint(pod("medium")["containers"][0])
 
 
+def test_a_service_is_told_to_end_after_its_clients() -> None:
+    """It answers on while nodes forget its address, and has time for its end left; nobody else waits."""
+    spec = pod("serve")
+    pause = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+
+    assert 1 < pause < spec["terminationGracePeriodSeconds"] / 2
+    assert "lifecycle" not in pod("medium")["containers"][0]
+
+
 @pytest.mark.parametrize(("workload", "told"), [("serve", True), ("medium", False)])
 def test_pods_that_are_called_know_where_they_are(workload: str, *, told: bool) -> None:
     """Their node tells them the address on which they listen."""

@@ -257,6 +257,37 @@ def test_a_pod_that_obeys_is_not_killed(stage: Stage) -> None:
     assert stage.phase() == "Succeeded"
 
 
+@pytest.mark.parametrize(
+    ("sleep", "grace", "expected"),
+    [
+        pytest.param(0.05, 60, [signal.SIGTERM], id="asked after its sleep"),
+        pytest.param(60, 0.05, [signal.SIGKILL], id="killed in its sleep"),
+    ],
+)
+def test_sleeps_before_it_is_asked(stage: Stage, sleep: float, grace: float, expected: list[int]) -> None:
+    """A `preStop` sleep passes on the wall's clock, before SIGTERM and within the grace period."""
+    life = stage.live(container={"lifecycle": {"preStop": {"sleep": {"seconds": sleep}}}})
+    until(lambda: stage.phase() == "Running")
+    began = time.monotonic()
+    life.see(deleted(stage.pod(), grace=grace))
+    until(lambda: stage.runtime.signals)
+
+    assert 0.05 <= time.monotonic() - began
+    assert expected == stage.runtime.signals
+    life.halt()
+
+
+def test_one_that_ends_in_its_sleep_is_not_asked(stage: Stage) -> None:
+    """Its pod is over at once, and nobody waits for the rest of the sleep."""
+    life = stage.live(container={"lifecycle": {"preStop": {"sleep": {"seconds": 60}}}})
+    until(lambda: stage.phase() == "Running")
+    life.see(deleted(stage.pod(), grace=60))
+    stage.runtime.end(0)
+
+    assert stage.api.removed.wait(SECONDS)
+    assert [] == stage.runtime.signals
+
+
 def test_finalizers_are_not_its_business(stage: Stage) -> None:
     """A pod that is over and was deleted without grace is left to whoever holds it."""
     life = stage.live()
