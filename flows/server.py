@@ -85,7 +85,8 @@ def _started(own: Own, ends: ExitStack) -> tuple["subprocess.Popen[bytes]", str]
         handles = [listening.fileno()] if listening else []
         words = ["flows.server", own.home, *map(str, handles)]
         api = f"http://127.0.0.1:{port}/api" if listening else ""  # whoever answers there now is not ours
-        said = ends.enter_context((Path(own.home) / "server.log").open("wb")) if own.home else None
+        # Appended to: what is in it may be another's, who still writes it.
+        said = ends.enter_context((Path(own.home) / "server.log").open("ab")) if own.home else None
         process = ends.enter_context(owned(*words, settings=settings, handles=handles, said=said))
     return process, api
 
@@ -157,6 +158,7 @@ def _alone(home: str) -> Iterator[None]:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             sys.exit(_SERVED)
+        os.ftruncate(sys.stdout.fileno(), 0)  # server.log, ours only now: it tells of one start
         yield
 
 

@@ -1,5 +1,6 @@
 """Promises of the Prefect server of our own: it is there when none is configured, and only then."""
 
+import fcntl
 import os
 import socket
 import threading
@@ -75,6 +76,21 @@ def test_a_port_that_is_taken_is_named(home: Path) -> None:
         taken.shutdown()
 
     assert before == children()
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("why", ["port .* is taken", "another `mig serve` works in"], ids=["its port", "its home"])
+def test_one_that_is_refused_leaves_the_others_log(home: Path, why: str) -> None:
+    """Who has its port, or its home, still writes there."""
+    served, log = home / "served", home / "server.log"
+    log.write_text("the first one's\n", encoding="utf-8")
+    with served.open("w") as held, socket.create_server(("127.0.0.1", 0)) as taken:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        port = taken.getsockname()[1] if "port" in why else 0
+        with pytest.raises(Failed, match=why), server(at_home(home, port)):
+            pass
+
+    assert "the first one's\n" == log.read_text(encoding="utf-8")
 
 
 def test_what_a_server_of_ours_keeps_is_in_its_own_home(home: Path) -> None:
