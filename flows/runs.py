@@ -34,6 +34,9 @@ END_SECONDS = 180
 BEGUN = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 """States of a run that a process works on, or worked on when it died."""
 
+CUT_OFF = "mig serve ended without waiting for its teardown; what it had in the World went with that"
+"""Said of a run whose process died with our worker."""
+
 UNFINISHED = (StateType.SCHEDULED, *BEGUN)
 
 
@@ -125,11 +128,18 @@ def told_to_end(run: FlowRun) -> bool:
     return True
 
 
-def named_cancelled(prefect: Runs, ended: Iterable[UUID]) -> None:
-    """What was told to end counts for Prefect as crashed: here it was cancelled."""
+def named_cancelled(prefect: Runs, ours: Ours, ended: Iterable[UUID]) -> None:
+    """
+    Say of our runs that they were cancelled, once no worker speaks of them any more.
+
+    What was told to end counts for Prefect as crashed; what died with its worker, because nobody waited, as running.
+    """
     for run in ended:
         if prefect.read_flow_run(run).state_type is StateType.CRASHED:
             prefect.set_flow_run_state(run, Cancelled(message="mig serve was told to end"), force=True)
+    for left in ours.due(prefect):
+        if left.state_type in BEGUN:
+            prefect.set_flow_run_state(left.id, Cancelled(message=CUT_OFF), force=True)
 
 
 def judge(unfinished: Sequence[FlowRun], *, hurried: bool) -> Verdict[None]:

@@ -91,7 +91,7 @@ def served(api: str, file: Path, log: Path, *, ending: Ending, tell: Tell) -> It
                         automations.switch(prefect, on=False)  # runs are ended, and taken down, here
                     ended = cancel(prefect, ours, ending, tell=tell)
         finally:
-            named_cancelled(prefect, ended)
+            named_cancelled(prefect, ours, ended)
 
 
 def hold(what: Served) -> None:

@@ -123,9 +123,29 @@ def test_what_was_told_to_end_is_cancelled_in_the_history() -> None:
     crashed, completed = run(StateType.CRASHED), run(StateType.COMPLETED)
     server = Server(crashed, completed)
 
-    named_cancelled(server, [crashed.id, completed.id])
+    named_cancelled(server, OURS, [crashed.id, completed.id])
 
     assert [(crashed.id, StateType.CANCELLED, True)] == server.said
+
+
+def test_what_nobody_waited_for_is_cancelled_in_the_history() -> None:
+    """Its process died with the worker, and nobody else would say so; what has not begun waits for the next start."""
+    begun = [run(kind) for kind in (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)]
+    server = Server(*begun, run(StateType.SCHEDULED))
+
+    named_cancelled(server, OURS, [])
+
+    assert [(each.id, StateType.CANCELLED, True) for each in begun] == server.said
+
+
+def test_on_a_shared_server_only_our_workers_dead_are_named() -> None:
+    """Another worker's run goes on."""
+    mine = run(StateType.RUNNING, worker="mine")
+    server = Server(mine, run(StateType.RUNNING, worker="other"))
+
+    named_cancelled(server, SHARED, [])
+
+    assert [mine.id] == [each for each, _, _ in server.said]
 
 
 @pytest.mark.parametrize("pid", [None, "", "nobody", "1", "999999999"])

@@ -49,7 +49,7 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(serve, "deploy", lambda _: happened.append("deploy"))
     monkeypatch.setattr(serve, "worker", lambda *_, **__: lasting("worker", "worker ends"))
     monkeypatch.setattr(serve, "cancel", lambda *_, **__: happened.append("cancel") or ("run",))
-    monkeypatch.setattr(serve, "named_cancelled", lambda _, ended: happened.append(f"{len(ended)} named"))
+    monkeypatch.setattr(serve, "named_cancelled", lambda _, __, ended: happened.append(f"{len(ended)} named"))
     return happened
 
 
