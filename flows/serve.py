@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from json import JSONDecodeError
 from pathlib import Path
 from uuid import UUID
 
 import httpx
+from prefect.client.base import ServerType
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.settings import get_current_settings
@@ -24,6 +27,7 @@ from flows.deployments import deploy, prepare, read_file
 from flows.documents import mapping
 from flows.interrupts import Ending
 from flows.runs import Ours, cancel, named_cancelled, settle
+from flows.server import API
 from flows.worker import worker
 from mig.errors import Failed, Refused
 from mig.verdict import Settled, Verdict, Waiting
@@ -133,24 +137,51 @@ def deployed(file: Path) -> int:
 def configured() -> Iterator[SyncPrefectClient]:
     """A client of the server that is configured. Raises Refused where there is none."""
     if get_current_settings().api.url is None:
-        raise Refused(
-            "PREFECT_API_URL", "no Prefect server is configured", accepted="its address; `mig serve` brings a server"
-        )
+        raise Refused(API, "no Prefect server is configured", accepted="its address; `mig serve` brings a server")
     with _connected("") as prefect:
         yield prefect
 
 
+def check_version(ours: str, theirs: object) -> None:
+    """Raises Refused for a server of another minor version: what one of them sends the other may not know."""
+    if str(theirs).split(".")[:2] != ours.split(".")[:2]:
+        minor = ".".join(ours.split(".")[:2])
+        why = f"the server there is Prefect {theirs}, and here is {ours}"
+        raise Refused(API, why, accepted=f"a server of {minor}; unset, `mig serve` brings one")
+
+
 @contextmanager
 def _connected(api: str) -> Iterator[SyncPrefectClient]:
-    """A client of the server. Raises Failed with what to do when that does not answer."""
+    """A client of the server. Raises Failed or Refused, with what to do, when that does not answer as one of ours."""
     url = api or get_current_settings().api.url
     try:
         with SyncPrefectClient(api) if api else get_client(sync_client=True) as prefect:
-            prefect.hello()
+            _greet(prefect)
             yield prefect
-    except httpx.TransportError as error:
+    except (httpx.TransportError, httpx.InvalidURL) as error:
         todo = "start it, or unset PREFECT_API_URL and let `mig serve` bring one"
         raise Failed("connect", f"Prefect does not answer at {url}: {todo}") from error
+
+
+def _greet(prefect: SyncPrefectClient) -> None:
+    try:
+        prefect.hello()
+        if prefect.server_type is not ServerType.CLOUD:  # which suits every client
+            check_version(prefect.client_version(), prefect.api_version())
+    except httpx.HTTPStatusError as error:
+        raise _unfit(error.response.status_code) from error
+    except JSONDecodeError as error:
+        raise _unfit(HTTPStatus.NOT_FOUND) from error  # a page for whatever is asked
+
+
+def _unfit(status: int) -> Failed | Refused:
+    """Why nothing can be asked of what answers there."""
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        accepted = "the server's password in PREFECT_API_AUTH_STRING, or a key in PREFECT_API_KEY"
+        return Refused(API, "the server there wants to know who asks", accepted=accepted)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Failed("connect", f"Prefect's server answers {status}: its own log says why")
+    return Refused(API, "what answers there is no Prefect server", accepted="its address, with /api at its end")
 
 
 def _pages(api: str) -> str:

@@ -9,13 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import serve, surroundings
 from flows.interrupts import Ending
-from flows.serve import Served, deployed, hold, judge, served
+from flows.serve import Served, check_version, deployed, hold, judge, served
 from flows.worker import judge as judge_worker
 from mig.errors import Failed, Refused
 from mig.verdict import Broken, Settled, Waiting
@@ -143,6 +145,48 @@ def test_a_server_that_does_not_answer_is_one_sentence() -> None:
     asking = served(api, ROOT / "prefect.yaml", Path("worker.log"), ending=Ending(print), tell=print)
     with pytest.raises(Failed, match=answer), asking:
         pass
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        pytest.param(
+            {"/hello": (200, "hi"), "/admin/version": (200, "3.7.9")},
+            r"the server there is Prefect 3\.7\.9, and here is \S+; accepted: a server of 3\.8",
+            id="another minor version",
+        ),
+        pytest.param({}, "what answers there is no Prefect server; accepted: its address, with /api", id="no Prefect"),
+        pytest.param(
+            {"/hello": (200, "hi"), "/admin/version": (200, None)},
+            "what answers there is no Prefect server",
+            id="a page for every address",
+        ),
+        pytest.param(
+            {"/hello": (401, "")}, "wants to know who asks; accepted: .*PREFECT_API_AUTH_STRING", id="a password"
+        ),
+        pytest.param({"/hello": (500, "")}, "connect: Prefect's server answers 500: its own log", id="it is ill"),
+    ],
+)
+def test_a_server_that_is_not_ours_to_use_is_one_sentence(
+    answers: dict[str, tuple[int, str | None]], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what is wrong with it, before anything is done there."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        status, said = answers.get(request.url.path.removeprefix("/api"), (404, ""))
+        return httpx.Response(status, json=said) if said is not None else httpx.Response(status, text="<html>")
+
+    asked = SyncPrefectClient(NOBODY.format(1), httpx_settings={"transport": httpx.MockTransport(answer)})
+    monkeypatch.setattr(serve, "get_client", lambda **_: asked)
+
+    with temporary_settings({PREFECT_API_URL: NOBODY.format(1)}), pytest.raises((Failed, Refused), match=expected):
+        deployed(ROOT / "prefect.yaml")
+
+
+@pytest.mark.parametrize("theirs", ["3.8.0", "3.8.9", "3.8.10rc1"])
+def test_a_server_of_the_same_minor_version_is_used(theirs: str) -> None:
+    """Patches of one version understand each other."""
+    check_version("3.8.8", theirs)
 
 
 def test_without_a_server_nothing_is_deployed() -> None:
