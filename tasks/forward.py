@@ -45,7 +45,10 @@ class Pod:
 def pod_of(client: ApiClient, namespace: str, service: str) -> Pod:
     """A ready pod behind a Service's first port. Raises Failed where there is none."""
     within = f"/api/v1/namespaces/{namespace}"
-    asked = kube.get(client, f"{within}/services/{service}")["spec"]
+    try:
+        asked = kube.get(client, f"{within}/services/{service}")["spec"]
+    except kube.Missing as error:
+        raise Failed("forward", f"there is no Service {namespace}/{service}") from error
     selector = ",".join(f"{key}={value}" for key, value in asked["selector"].items())
     wanted = asked["ports"][0].get("targetPort", asked["ports"][0]["port"])
     for pod in kube.items(client, f"{within}/pods", labelSelector=selector, fieldSelector="status.phase=Running"):

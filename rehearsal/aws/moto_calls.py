@@ -25,6 +25,7 @@ from moto.kms.models import kms_backends
 from moto.logs.models import logs_backends
 from moto.resourcegroups.models import resourcegroups_backends
 from moto.s3.models import s3_backends
+from moto.sts.models import STSBackend
 
 from rehearsal.aws import eks_calls
 from rehearsal.aws.eks import EksBackend
@@ -51,6 +52,7 @@ _AWS_POLICIES = {
 }
 """Of those that AWS keeps, the ones that are used here, by path: all 1,500 take moto a second to read."""
 
+_USER = "rehearsal"
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC).isoformat()
 
 
@@ -86,6 +88,7 @@ def install() -> None:
     eks_calls.install()
     moto.autoscaling.urls.url_paths = {"{0}/$": AutoScalingCalls.dispatch}
     moto.ec2.urls.url_paths = {"{0}/": Ec2Calls.dispatch}
+    STSBackend.get_caller_identity = _caller
 
 
 def forget() -> None:
@@ -98,3 +101,9 @@ def forget() -> None:
     for name, path in _AWS_POLICIES.items():
         policy = AWSManagedPolicy.from_data(name, DEFAULT_ACCOUNT_ID, "aws", {**written, "Path": path, "Document": {}})
         iam.managed_policies[policy.arn] = policy
+    iam.create_user("us-east-1", _USER)
+
+
+def _caller(sts: STSBackend, *_call: str) -> tuple[str, str, str]:
+    """Whoever asks is one user of the account: moto's own answer is no ARN that AWS has, nor EKS an entry for."""
+    return "AIDASIMULATED", f"arn:aws:iam::{sts.account_id}:user/{_USER}", sts.account_id

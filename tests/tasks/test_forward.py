@@ -43,6 +43,18 @@ def test_nobody_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
         forward.pod_of(None, "m", "g")
 
 
+def test_there_is_no_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rehearsal records charts, and renders none: what they would bring is not there."""
+
+    def missing(*_: object) -> None:
+        raise kube.Missing("not found")
+
+    monkeypatch.setattr(kube, "get", missing)
+
+    with pytest.raises(Failed, match="forward: there is no Service m/g"):
+        forward.pod_of(None, "m", "g")
+
+
 def test_a_secret_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """As people would type it."""
     pods(monkeypatch)
