@@ -163,9 +163,12 @@ def slices(
 
 
 @stage.command("open")
-def world_open(time_scale: Annotated[float, typer.Option(min=1, max=600)] = 60) -> None:
+def world_open(
+    time_scale: Annotated[float, typer.Option(min=1, max=600)] = 60,
+    bare: Annotated[bool, typer.Option("--bare", help="Its account has no cluster yet: see mig platform up.")] = False,
+) -> None:
     """Open a World that stays until it is closed, and print the file that names it."""
-    _stage("open", "--time-scale", str(time_scale))
+    _stage("open", "--time-scale", str(time_scale), *(["--bare"] if bare else []))
 
 
 @stage.command("show")

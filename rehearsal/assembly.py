@@ -27,6 +27,8 @@ class Assembly:
     """Private; everything but the bucket's data lies in it, and ends with it."""
     binaries: Binaries
     time_scale: float
+    bare: bool
+    """Whether the account has no cluster yet: the platform's stacks make one."""
     say: Callable[[str], None]
     """Where progress is told."""
 
@@ -55,7 +57,7 @@ def assemble(wanted: Assembly, parts: ExitStack) -> Callable[[], str | None]:
         tell("S3 is ready")
     from rehearsal.simulation import SIMULATED, simulate
 
-    simulated = simulate(wanted.folder, Clock(wanted.time_scale), plane, bucket, parts)
+    simulated = simulate(wanted.folder, Clock(wanted.time_scale), plane, bucket, parts, bare=wanted.bare)
     tell("cloud, provider and NVIDIA's parts are ready")
     environment = {
         "KUBECONFIG": str(plane.kubeconfig),

@@ -40,7 +40,13 @@ def main() -> int:
     try:
         with ExitStack() as parts:
             parts.callback(shutil.rmtree, orders.folder, ignore_errors=True)
-            assembly = Assembly(folder=orders.folder, binaries=orders.binaries, time_scale=orders.time_scale, say=_say)
+            assembly = Assembly(
+                folder=orders.folder,
+                binaries=orders.binaries,
+                time_scale=orders.time_scale,
+                bare=orders.bare,
+                say=_say,
+            )
             ended = assemble(assembly, parts)
             _say(READY)
             _turn_away(orders.folder / "keeper.log")
@@ -59,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--binaries", type=lambda root: Binaries(Path(root)), required=True)
     parser.add_argument("--time-scale", type=float, required=True)
+    parser.add_argument("--bare", action="store_true")
     parser.add_argument("--owner", type=lambda text: Process(*map(int, text.split(":"))), help="PID:STARTED")
     return parser
 

@@ -32,9 +32,13 @@ SIMULATED = (
 """What is not real, as a report says it."""
 
 
-def simulate(folder: Path, clock: Clock, plane: ControlPlane, bucket: Bucket, parts: ExitStack) -> Mapping[str, str]:
+def simulate(
+    folder: Path, clock: Clock, plane: ControlPlane, bucket: Bucket, parts: ExitStack, *, bare: bool
+) -> Mapping[str, str]:
     """
     Start the simulated parts on the real ones that they need, and leave their ends with `parts`.
+
+    The account has a cluster already, or, where it is `bare`, nothing.
 
     Returns:
         What a run needs in its environment to reach them.
@@ -57,7 +61,7 @@ def simulate(folder: Path, clock: Clock, plane: ControlPlane, bucket: Bucket, pa
     )
     parts.callback(fleet.stop)
     parts.callback(cloud.stop)
-    cloud.start(fleet)
+    cloud.start(fleet, furnished=not bare)
     closed = threading.Event()
     provider = Provider(Aws(region=REGION, client=cloud.client, clock=clock, closed=closed))
     parts.callback(provider.stop)

@@ -1,7 +1,7 @@
 """
 The shell of the stage: a World is opened, shown and closed as a process, so that nothing of the product imports it.
 
-    python -m rehearsal.world open [--owner PID] [--time-scale 60] [--folder DIR]
+    python -m rehearsal.world open [--owner PID] [--time-scale 60] [--bare] [--folder DIR]
     python -m rehearsal.world show FILE
     python -m rehearsal.world enroll FILE < ENROLMENT.json
     python -m rehearsal.world close FILE
@@ -52,13 +52,14 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def opened(*, owner: Process | None, time_scale: float, parent: Path | None) -> Iterator[Path]:
+def opened(*, owner: Process | None, time_scale: float, bare: bool = False, parent: Path | None) -> Iterator[Path]:
     """
     Open a World and wait until it is ready; inside, the path of its file. Left in peace it stands, by an error it ends.
 
     Args:
         owner: the process whose end ends the World; None: it stands until it is closed.
         time_scale: how many simulated seconds pass in one of the wall's.
+        bare: whether its account has nothing yet, instead of a cluster and what belongs to one.
         parent: where the World's private folder is made; None: the system's place for temporary files.
     """
     if sys.platform != "linux":
@@ -69,6 +70,7 @@ def opened(*, owner: Process | None, time_scale: float, parent: Path | None) -> 
     keeper = [*module, "rehearsal.keeper", str(folder), "--binaries", str(root), "--time-scale", str(time_scale)]
     if owner is not None:
         keeper += ["--owner", f"{owner.pid}:{owner.started}"]
+    keeper += ["--bare"] if bare else []
     listens, word = os.pipe()
     guard = subprocess.Popen(
         [*module, "rehearsal.guard", str(folder), *keeper],
@@ -136,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("open", help="open a World and print the path of its file")
     verb.add_argument("--owner", type=_process, metavar="PID", help="end the World when this process ends")
     verb.add_argument("--time-scale", type=_scale, default=60.0, help="simulated seconds in one of the wall's")
+    verb.add_argument("--bare", action="store_true", help="its account has no cluster yet")
     verb.add_argument("--folder", type=Path, help="where the World's private folder is made")
     verb.set_defaults(act=_open)
     for name, act, what in (
@@ -167,7 +170,7 @@ def _scale(text: str) -> float:
 
 
 def _open(orders: argparse.Namespace) -> None:
-    with opened(owner=orders.owner, time_scale=orders.time_scale, parent=orders.folder) as file:
+    with opened(owner=orders.owner, time_scale=orders.time_scale, bare=orders.bare, parent=orders.folder) as file:
         print(file, flush=True)  # noqa: T201 - a shell prints
 
 

@@ -40,8 +40,8 @@ class Cloud:
         self._server = make_server(LOOPBACK, 0, self._one_at_a_time(), threaded=True, request_handler=_Quiet)
         self._thread = threading.Thread(target=self._server.serve_forever, name="aws", daemon=True)
 
-    def start(self, machines: Machines) -> None:
-        """Furnish the account and answer from now on."""
+    def start(self, machines: Machines, *, furnished: bool = True) -> None:
+        """Answer from now on, for an account that has a cluster already, or nothing."""
         moto_calls.install()
         moto_calls.forget()
         self._eks.ground = Ground(
@@ -55,8 +55,9 @@ class Cloud:
             closed=self._closed,
         )
         self._thread.start()
-        account.furnish(account.Clients(**{name: self.client(name) for name in ("ec2", "eks", "iam")}))
-        self._eks.describe_cluster(CLUSTER).settle()
+        if furnished:
+            account.furnish(account.Clients(**{name: self.client(name) for name in ("ec2", "eks", "iam")}))
+            self._eks.describe_cluster(CLUSTER).settle()
 
     def stop(self) -> None:
         """Answer no more, and let every thread end. The machines are their owner's to stop."""
