@@ -27,6 +27,7 @@ from tasks.capacity import acquire
 from tasks.collect import follow
 from tasks.connect import Site, site
 from tasks.launch import launch
+from tasks.platform import stand
 from tasks.progress import say
 from tasks.provision import release
 from tasks.publish import publish_plan, publish_slices, record
@@ -82,6 +83,7 @@ def _placed(tale: Telling) -> Iterator[Site]:
 def _gpu_nodes(tale: Telling, place: Site, plan: Plan) -> Iterator[GpuNodes]:
     """Nodes that are taken down again, also when they never came up whole."""
     spec, run_id = tale.spec, tale.run_id
+    tale.tell("platform", stand, place, spec)
     with lease.kept(place, run_id, minutes=spec.lease.minutes):
         try:
             cleared(tale.this, place, spec)

@@ -21,7 +21,7 @@ from mig.verdict import Settled, Verdict, Waiting
 from tasks import kube
 from tasks.aws import call
 from tasks.connect import Site, clock, kubernetes
-from tasks.platform import put_right, state, when_free
+from tasks.platform import put_right, stands, state, when_free
 from tasks.progress import Bar, say
 from tasks.provision import ALIVE
 from tasks.wait import PacedClock, Patience, until
@@ -71,17 +71,13 @@ def remaining(site: Site) -> tuple[str, ...]:
     addresses = call(site, "ec2", "describe_addresses", Filters=[ours])["Addresses"]
     networks = call(site, "ec2", "describe_vpcs", Filters=[ours])["Vpcs"]
     return (
-        *(f"EKS cluster {name}" for name in _clusters(site)),
+        *((f"EKS cluster {site.cluster}",) if stands(site) else ()),
         *(f"instance {each['InstanceId']}" for found in reservations for each in found["Instances"]),
         *(f"NAT gateway {each['NatGatewayId']}" for each in gateways if each["State"] != "deleted"),
         *(f"address {each['PublicIp']}" for each in addresses),
         *(f"volume {name}" for name in _volumes(site)),
         *(f"VPC {each['VpcId']}" for each in networks),
     )
-
-
-def _clusters(site: Site) -> list[str]:
-    return [name for name in call(site, "eks", "list_clusters")["clusters"] if name == site.cluster]
 
 
 def _volumes(site: Site) -> list[str]:
@@ -102,7 +98,7 @@ def _goes_with_its_claim(volume: Object) -> bool:
 
 def _take_back(site: Site, collection: str, which: Callable[[Object], bool]) -> None:
     """Delete what makes Kubernetes hold something of the account's, and wait until it has let go of it."""
-    if not _clusters(site):
+    if not stands(site):
         return
     for each in filter(which, kube.items(kubernetes(site), f"/api/v1/{collection}")):
         space, name = each["metadata"]["namespace"], each["metadata"]["name"]
@@ -123,7 +119,7 @@ def _await_none(site: Site, collection: str, which: Callable[[Object], bool]) ->
 def _give_back_volumes(site: Site) -> None:
     """A claim goes first; its volume is gone when the account's disk is."""
     _take_back(site, "persistentvolumeclaims", lambda _: True)
-    if _clusters(site):
+    if stands(site):
         _await_none(site, "persistentvolumes", _goes_with_its_claim)
 
 
@@ -133,7 +129,7 @@ def _destroy(site: Site, stack: str) -> None:
 
     put_right(site, stack)
     where = state(site)
-    if not _clusters(site):
+    if not stands(site):
         where = replace(where, environment={**where.environment, _FORGET: "true"})
     show = Bar(stack, f"destroy {stack}").show
     when_free(partial(stacks.destroy, where, stack, tell=say, show=show), "lower")

@@ -16,7 +16,8 @@ from mig.changes import NONE, Changes
 from mig.errors import Refused
 from mig.spec import RunSpec
 from mig.verdict import Settled
-from tasks.account import wanted
+from tasks.account import checked, wanted
+from tasks.aws import call
 from tasks.connect import Site, backend
 from tasks.pending import identify
 from tasks.progress import Bar, say
@@ -64,6 +65,28 @@ def names(site: Site) -> tuple[str, ...]:
 def state(site: Site) -> Backend:
     """Where the stacks that outlive runs are."""
     return replace(backend(site), project=STANDING)
+
+
+def stands(site: Site) -> bool:
+    """Whether the cluster is there, whoever made it."""
+    return site.cluster in call(site, "eks", "list_clusters")["clusters"]
+
+
+def stand(site: Site, spec: RunSpec) -> Changes:
+    """
+    What runs stand on is there: what is missing of it is raised, where the request allows that; what was raised.
+
+    A cluster that no stack of ours made is let be, and taken as it is. Raises Refused where something is missing.
+    """
+    ground, top = names(site)
+    given = standing(site, (ground, top))
+    if stands(site) and (ground not in given or given.get(top)):
+        return NONE
+    if not spec.eks.raise_missing:
+        why = f"of the cluster {site.cluster} and what stands in it something is missing"
+        raise Refused("eks.raise_missing", why, accepted="true, or `mig platform up` first")
+    checked(site, spec)
+    return raise_all(site, layers(site, spec)).whole
 
 
 def foresee(site: Site, upwards: Sequence[Layer]) -> Foreseen:

@@ -215,7 +215,10 @@ def scale(site: Site, group: str, nodes: int) -> None:
 
 
 def _groups(site: Site, run_id: str) -> list[str]:
-    names = call(site, "eks", "list_nodegroups", clusterName=site.cluster)["nodegroups"]
+    try:
+        names = call(site, "eks", "list_nodegroups", clusterName=site.cluster)["nodegroups"]
+    except Missing:  # without the cluster there is none
+        return []
     return [name for name in names if is_group_of(run_id, name)]
 
 

@@ -43,6 +43,14 @@ class EksBackend(EKSBackend, TaggableResourcesMixin):  # type: ignore[misc]  # m
         self._ec2 = ec2_backends[account_id][region_name]
         self._autoscaling = autoscaling_backends[account_id][region_name]
 
+    def list_nodegroups(
+        self, cluster_name: str, max_results: int, next_token: str | None
+    ) -> tuple[list[str], str | None]:
+        """Moto's, with EKS's answer where there is no such cluster."""
+        self.describe_cluster(cluster_name)
+        listed: tuple[list[str], str | None] = super().list_nodegroups(cluster_name, max_results, next_token)
+        return listed
+
     def make_cluster(self, request: Mapping[str, Any]) -> SimulatedCluster:
         """Begin to create it, or raise what EKS answers."""
         _refuse_malformed("CreateCluster", request)

@@ -40,6 +40,7 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(story, "publish_plan", propose)
     monkeypatch.setattr(story, "site", opened)
     monkeypatch.setattr(story, "record", lambda *_: None)
+    monkeypatch.setattr(story, "stand", lambda *_: happened.append("stand"))
     monkeypatch.setattr(story, "acquire", acquire)
     monkeypatch.setattr(story, "release", lambda *_: happened.append("release"))
     monkeypatch.setattr(telling, "publish", lambda *_: happened.append("report"))
@@ -50,7 +51,7 @@ def test_the_plan_is_told_before_anything_is_opened(order: list[str]) -> None:
     """Whoever watches sees the request and its price while nothing is spent yet; the report comes last."""
     story.pipeline.fn(read(REQUEST))
 
-    assert ["propose all-1g.5gb", "open", "acquire", "release", "report"] == order
+    assert ["propose all-1g.5gb", "open", "stand", "acquire", "release", "report"] == order
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from infra.backend import Backend
 from infra.programs import Given, Layer
 from mig.changes import Change, Changes
 from mig.errors import Refused, Temporary
+from mig.spec import RunSpec, read
 from tasks import platform
 from tasks.connect import Site
 from tests.tasks.test_provision import FakeClock
@@ -74,6 +75,49 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr(platform, "PacedClock", lambda: clock)
     monkeypatch.setattr(platform, "raise_layer", platform.raise_layer.fn)
     return made
+
+
+@pytest.mark.parametrize(
+    ("there", "stacks_there", "raised"),
+    [
+        pytest.param(True, {}, [], id="somebody else's cluster"),
+        pytest.param(True, {"cluster-mig": {"cluster": "mig"}, "platform-mig": {"release": "current"}}, [], id="whole"),
+        pytest.param(False, {}, ["cluster-mig", "platform-mig"], id="nothing"),
+        pytest.param(True, {"cluster-mig": {"cluster": "mig"}}, ["cluster-mig", "platform-mig"], id="no platform"),
+        pytest.param(
+            True, {"cluster-mig": {}, "platform-mig": {}}, ["cluster-mig", "platform-mig"], id="a platform half raised"
+        ),
+    ],
+)
+def test_a_run_raises_what_it_lacks(
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    there: bool,
+    stacks_there: dict[str, Given],
+    raised: list[str],
+) -> None:
+    """What is whole, or was made by others, is not touched; else both layers are brought to what is declared."""
+    engine.stacks.update(stacks_there)
+    monkeypatch.setattr(platform, "stands", lambda _: there)
+    monkeypatch.setattr(platform, "checked", lambda *_: None)
+    monkeypatch.setattr(platform, "layers", lambda *_: LAYERS)
+
+    platform.stand(SITE, RunSpec())
+
+    assert raised == [said.split()[1] for said in engine.done if said.startswith("raise ")]
+
+
+def test_a_run_that_may_raise_nothing_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says which word of the request allows it, and touches nothing."""
+    monkeypatch.setattr(platform, "stands", lambda _: False)
+
+    with pytest.raises(
+        Refused, match="eks.raise_missing: of the cluster mig and what stands in it something is missing"
+    ):
+        platform.stand(SITE, read({"eks": {"raise_missing": False}}))
+
+    assert [] == engine.done
 
 
 def test_layers_stand_on_one_another(engine: Engine) -> None:
