@@ -75,9 +75,8 @@ def served(api: str, file: Path, log: Path, *, ending: Ending, tell: Tell) -> It
         automations.set_heartbeat(prefect, automatic)
         ours = Ours(pool=pool, worker=f"mig-serve-{socket.gethostname()}-{os.getpid()}", whole=bool(api))
         if ours.whole:
-            automations.switch(
-                prefect, on=False
-            )  # of an earlier start: whose runs are over, and nothing of them stands
+            # Of an earlier start: its runs are over, and nothing of them stands.
+            automations.switch(prefect, on=False)
             settle(prefect, ours)
         deploying = beside.submit(deploy, file)
         ended: tuple[UUID, ...] = ()

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -64,8 +65,14 @@ def at_home(home: Path, port: int) -> Own:
 
 @contextmanager
 def server(own: Own | None = None) -> Iterator[str]:
-    """A server to report to: the one that is configured (yields ""), else one of our own, by its address."""
-    if os.environ.get(API):
+    """
+    A server to report to: the one that is configured (yields ""), else one of our own, by its address.
+
+    Raises Failed where the one that the environment names does not answer, before Prefect asks it for half a minute.
+    """
+    if configured := os.environ.get(API):
+        if not _there(configured):
+            raise Failed("connect", f"Prefect does not answer at {configured}: start it, or unset {API}")
         yield ""
         return
     own = own or Own()
@@ -120,6 +127,17 @@ def _healthy(api: str) -> bool:
     with suppress(OSError), urllib.request.urlopen(f"{api}/health", timeout=5):  # noqa: S310 (ours)
         return True
     return False
+
+
+def _there(api: str) -> bool:
+    """Whether anybody answers: what it answers is for Prefect to judge."""
+    try:
+        with urllib.request.urlopen(f"{api}/health", timeout=10):  # noqa: S310 (the person's own setting)
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 def _why(code: int | None, own: Own) -> str:

@@ -42,13 +42,24 @@ def children() -> list[str]:
 
 def test_one_that_the_environment_names_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is started beside it, and its name stands afterwards."""
-    monkeypatch.setenv(API, "http://127.0.0.1:4200/api")
-    before = children()
+    with HTTPServer(("127.0.0.1", 0), Healthy) as theirs:
+        threading.Thread(target=theirs.serve_forever, daemon=True).start()
+        monkeypatch.setenv(API, f"http://127.0.0.1:{theirs.server_port}/api")
+        before = children()
+        with server() as own:
+            within = children()
+        theirs.shutdown()
 
-    with server() as own:
-        within = children()
+    assert ("", before, f"http://127.0.0.1:{theirs.server_port}/api") == (own, within, os.environ[API])
 
-    assert ("", before, "http://127.0.0.1:4200/api") == (own, within, os.environ[API])
+
+@pytest.mark.parametrize("api", ["http://127.0.0.1:1/api", "nowhere"])
+def test_one_that_does_not_answer_is_one_sentence(monkeypatch: pytest.MonkeyPatch, api: str) -> None:
+    """It names the address, and what to do."""
+    monkeypatch.setenv(API, api)
+
+    with pytest.raises(Failed, match=f"Prefect does not answer at {api}: start it, or unset {API}"), server():
+        pass
 
 
 @pytest.mark.e2e
