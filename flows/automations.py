@@ -143,7 +143,7 @@ def channels_of(prefect: SyncPrefectClient) -> tuple[tuple[UUID, str], ...]:
     """The notification blocks that are to be told, by id and name. Raises Refused for one that is not there."""
     found = prefect.read_variable_by_name(CHANNELS)
     value: Any = found.value if found else []
-    wanted = [value] if isinstance(value, str) else value
+    wanted = [str(name) for name in (value if isinstance(value, list) else [value])]
     known = {str(each.name): each.id for each in prefect.read_block_documents(include_secrets=False) if _notifies(each)}
     for name in wanted:
         if name not in known:
