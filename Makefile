@@ -23,8 +23,8 @@ run: setup  ## rehearse the main job on this machine and end with its report
 serve: setup  ## Prefect's pages, a World, the deployments and a worker, until Ctrl-C
 	$(BIN)/mig serve
 
-test: setup check  ## every check and every test, three files at a time: real processes mostly wait for one another
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+test: setup check  ## every check and every test, two files at a time: real processes mostly wait for one another
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/ready  ## format, lint, types, floors, the image's recipe
 	$(BIN)/ruff format --check .

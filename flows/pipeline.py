@@ -90,7 +90,7 @@ def _gpu_nodes(tale: Telling, place: Site, plan: Plan) -> Iterator[GpuNodes]:
             again = tale.this.again(spec.capacity.retry_minutes)
             yield tale.tell("capacity", acquire, place, spec, plan, again=again)
         finally:
-            with unbroken(say):
+            with unbroken():
                 tale.tell("teardown", release, place, run_id)
 
 
