@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infra import cluster, platform
+from mig import labels
 from mig.kubeconfig import kubeconfig
 from mig.release import RELEASES
 
-OWNER = "mig-pipeline"
 _NOT_YET = {"endpoint": "https://not.there.yet", "certificate_authority": ""}
 
 Given = Mapping[str, Any]
@@ -72,7 +72,7 @@ def _cluster(wanted: Wanted) -> Callable[[], None]:
             account=wanted.account,
             zones=wanted.zones,
             bucket=wanted.bucket,
-            owner=OWNER,
+            owner=labels.OWNER,
             administrators=wanted.administrators,
             reached_from=wanted.reached_from,
             kubernetes=wanted.kubernetes,

@@ -60,6 +60,9 @@ TAG_LEASE = "mig-pipeline:lease"
 """AWS tag: until when (ISO 8601 UTC) the run answers for what carries it."""
 
 TAG_OWNER = "mig-pipeline:owner"
+OWNER = "mig-pipeline"
+"""What that tag says of everything that we make."""
+
 TAG_CLUSTER = "mig-pipeline:cluster"
 """AWS tag of what outlives runs: everything that stands for one cluster."""
 

@@ -1,9 +1,9 @@
 """What an AWS account is seen to have and to allow, asked before anything is created in it; judged by mig.account."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import yaml
 from botocore.exceptions import ClientError
@@ -18,6 +18,15 @@ from tasks.connect import Site, asked_who, aws, kubeconfig
 
 _META = ".pulumi/meta.yaml"
 """Where a self-managed state says of which version it is (pulumi v3.259.0, backend/diy/meta.go)."""
+
+_WHOSE: Mapping[str, Bucket] = {
+    "404": "absent",
+    "NoSuchBucket": "absent",
+    "403": "foreign",
+    "AccessDenied": "foreign",
+    "301": "foreign",
+}
+"""By what S3 answers who asks for a bucket's head."""
 
 
 def checked(site: Site, spec: RunSpec) -> Seen:
@@ -39,7 +48,7 @@ def observe(site: Site, asked: Asked) -> Seen:
     account, trouble = asked_who(aws(site, "sts"))
     if trouble:
         return Seen(credentials=trouble)
-    bucket = _bucket(site, account)
+    bucket = bucket_of(site, account)
     return Seen(
         account=account,
         bucket=bucket,
@@ -70,6 +79,15 @@ def wanted(site: Site, spec: RunSpec) -> Wanted:
     )
 
 
+def bucket_of(site: Site, account: str) -> Bucket:
+    """Whose the place's bucket is: S3 answers 404 for none, 403 for another account's, 301 for another region's."""
+    try:
+        aws(site, "s3").head_bucket(Bucket=site.bucket, ExpectedBucketOwner=account)
+    except ClientError as error:
+        return _WHOSE.get(_code(error)) or _unknown(error)
+    return "ours"
+
+
 def zones(site: Site, instance_types: Sequence[str]) -> tuple[Zone, ...]:
     """The availability zones of the region, and which of these types each offers."""
     there = [{"Name": "zone-type", "Values": ["availability-zone"]}]
@@ -91,15 +109,6 @@ def _principal(site: Site, caller: str) -> str:
     """Whom an access entry lets in: the caller, or the role of its session, whose path only IAM knows."""
     role = assumed_role(caller)
     return str(call(site, "iam", "get_role", RoleName=role)["Role"]["Arn"]) if role else caller
-
-
-def _bucket(site: Site, account: str) -> Bucket:
-    """S3 answers 403 for a bucket that is there and not the expected account's, 404 for none."""
-    try:
-        aws(site, "s3").head_bucket(Bucket=site.bucket, ExpectedBucketOwner=account)
-    except ClientError as error:
-        return cast("Bucket", {"404": "absent", "403": "foreign"}.get(_code(error)) or _unknown(error))
-    return "ours"
 
 
 def _quotas(site: Site, instance_types: Sequence[str]) -> dict[str, float]:

@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from mig import labels
 from mig.account import bucket_name
 from mig.errors import Failed, Refused
+from tasks.account import bucket_of
 from tasks.aws import Missing, call
-from tasks.connect import Site, aws
+from tasks.connect import Site
 
-OWNER = "mig-pipeline"
 COSTS = "1.00 USD a month for the key, and 0.023 USD a month for each GB in the bucket (list prices of us-east-1)"
 """aws.amazon.com/kms/pricing, aws.amazon.com/s3/pricing; requests cost besides, by the thousand."""
 
@@ -28,7 +26,7 @@ _OLD_VERSION_DAYS = 30
 _UPLOAD_DAYS = 7
 """After so many days an upload that was never ended is thrown away: until then its parts are paid for, unseen."""
 
-_TAG = {"Key": labels.TAG_OWNER, "Value": OWNER}
+_TAG = {"Key": labels.TAG_OWNER, "Value": labels.OWNER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +77,12 @@ def _bucket(place: Site) -> Part:
 
 
 def _is_ours(place: Site) -> bool:
-    """S3 answers 404 for a bucket that nobody has, and 403 for one that is not the expected account's."""
-    account = call(place, "sts", "get_caller_identity")["Account"]
-    try:
-        aws(place, "s3").head_bucket(Bucket=place.bucket, ExpectedBucketOwner=account)
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code in {"403", "AccessDenied", "301"}:
-            why = f"{place.bucket} is a bucket of somebody else, or of another region"
-            raise Refused("--bucket", why, accepted="a name that is nobody's yet") from error
-        if code in {"404", "NoSuchBucket"}:
-            return False
-        raise Failed("aws", f"s3.head_bucket: {code}: {error.response['Error'].get('Message')}") from error
-    return True
+    """Whether it is there already. Raises Refused where its name is somebody else's."""
+    whose = bucket_of(place, str(call(place, "sts", "get_caller_identity")["Account"]))
+    if whose == "foreign":
+        why = f"{place.bucket} is a bucket of somebody else, or of another region"
+        raise Refused("--bucket", why, accepted="a name that is nobody's yet")
+    return whose == "ours"
 
 
 def _key(place: Site) -> Part:
@@ -104,7 +95,7 @@ def _key(place: Site) -> Part:
         if state != "Enabled":
             raise Failed("bootstrap", f"the key {labels.STATE_KEY} is {state}: cancel its deletion, or enable it")
         return Part(what=what, made=False)
-    tag = {"TagKey": labels.TAG_OWNER, "TagValue": OWNER}
+    tag = {"TagKey": labels.TAG_OWNER, "TagValue": labels.OWNER}
     made = call(place, "kms", "create_key", Description="Secrets in the Pulumi state of mig-pipeline", Tags=[tag])
     identity = made["KeyMetadata"]["KeyId"]
     call(place, "kms", "enable_key_rotation", KeyId=identity)

@@ -27,7 +27,6 @@ from tasks.notify import announce
 from tasks.progress import say
 from tasks.wait import PacedClock, Patience, until
 
-OWNER = "mig-pipeline"
 GROUP_MINUTES = 15
 """For a node group that is being made or resized to take the next change."""
 
@@ -67,7 +66,7 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
         instance_type=offer.instance_type,
         cuts=tuple(Cut(config_name=name, nodes=n) for name, n in Counter(n.config_name for n in plan.nodes).items()),
         lease=held.tag,
-        owner=OWNER,
+        owner=labels.OWNER,
         reservations=reservations(site) if offer.market == "on-demand" else "",
     )
     lease.write(site, held)

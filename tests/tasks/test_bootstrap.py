@@ -15,7 +15,7 @@ from mig.errors import Failed, Refused
 from rehearsal.aws.cloud import Cloud
 from rehearsal.clock import Clock
 from rehearsal.node.instance import Instance
-from tasks import aws, bootstrap
+from tasks import account, aws
 from tasks.bootstrap import Prepared, prepare, site
 
 NAME = f"mig-pipeline-{DEFAULT_ACCOUNT_ID}-us-east-1"
@@ -36,7 +36,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """An account in which nothing of ours is yet."""
     made = Cloud(folder=tmp_path, clock=Clock(1200))
     made.start(Nowhere())
-    for module in (aws, bootstrap):
+    for module in (account, aws):
         monkeypatch.setattr(module, "aws", lambda _place, service: made.client(service))
     yield made
     made.stop()
