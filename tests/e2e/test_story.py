@@ -239,7 +239,7 @@ def test_ctrl_c_takes_everything_down(tmp_path: Path, monkeypatch: pytest.Monkey
         said = []
         for line in process.stderr:
             said.append(line)
-            if "nodes have joined" in line:  # twice: people do
+            if "mig.capacity.granted" in line:  # twice: people do
                 os.killpg(process.pid, signal.SIGINT)
                 time.sleep(1)
                 os.killpg(process.pid, signal.SIGINT)
