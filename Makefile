@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+APT := --yes --quiet=2 --no-install-recommends --option DPkg::Lock::Timeout=300
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -23,7 +24,14 @@ run: setup  ## rehearse the main job on this machine and end with its report
 serve: setup  ## Prefect's pages, a World, the deployments and a worker, until Ctrl-C
 	$(BIN)/mig serve
 
-test: setup check  ## every check and every test, two files at a time: real processes mostly wait for one another
+debian:  ## Debian's packages for tests that need more than Python: installed as root, else named, and those tests skip
+	@missing=$$(sed 's/ *#.*//' requirements/debian.txt | while read -r name; do \
+	  dpkg-query --show --showformat='$${db:Status-Status}' "$$name" 2>/dev/null | grep -qx installed || echo "$$name"; \
+	done | xargs); \
+	[ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] && apt-get $(APT) update && apt-get $(APT) install $$missing; } \
+	  || echo "tests that need it are skipped; as root on Debian: apt-get install $$missing"
+
+test: setup debian check  ## every check and every test, two files at a time: real processes mostly wait for one another
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/ready  ## format, lint, types, floors, the image's recipe
@@ -53,4 +61,4 @@ lock:  ## resolve the dependencies anew; what pods and the image install is the 
 	echo boto3 waitress | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file training/requirements.txt
 	echo torch torchvision | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file requirements/torch.txt
 
-.PHONY: help setup run serve test check bench bench-training bench-gpu bench-accuracy lock
+.PHONY: help setup run serve debian test check bench bench-training bench-gpu bench-accuracy lock
