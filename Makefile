@@ -34,12 +34,12 @@ debian:  ## Debian's packages for tests that need more than Python: installed as
 test: setup debian check  ## every check and every test, two files at a time: real processes mostly wait for one another
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-check: .venv/ready  ## format, lint, types, floors, the image's recipe
+check: .venv/ready  ## format, lint, types, floors, the images' recipes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/hadolint --trusted-registry docker.io deployments/Dockerfile
+	$(BIN)/hadolint --trusted-registry docker.io deployments/Dockerfile deployments/Dockerfile.worker
 
 bench: setup  ## the benchmarks, each a ratio taken in one run
 	$(BIN)/python -m bench
@@ -56,9 +56,10 @@ bench-accuracy: setup  ## the article's cnn, 15 epochs, on the real test set (a 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-annotate --no-header
 
-lock:  ## resolve the dependencies anew; what pods and the image install is the same lock's, in parts
+lock:  ## resolve the dependencies anew; what pods and the images install is the same lock's, in parts
 	$(COMPILE) --all-extras --group dev pyproject.toml --output-file requirements/lock.txt
 	echo boto3 waitress | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file training/requirements.txt
+	$(COMPILE) --constraints requirements/lock.txt pyproject.toml --output-file requirements/worker.txt
 	echo torch torchvision | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file requirements/torch.txt
 
 .PHONY: help setup run serve debian test check bench bench-training bench-gpu bench-accuracy lock

@@ -1,4 +1,4 @@
-"""One lock rules all: what pods and the baked image install are parts of it, written by `make lock` together."""
+"""One lock rules all: what pods and images install are parts of it, written by `make lock` together."""
 
 from pathlib import Path
 
@@ -14,7 +14,11 @@ def entries(path: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("part", "holds"),
-    [("training/requirements.txt", ("boto3", "waitress")), ("requirements/torch.txt", ("torch", "torchvision"))],
+    [
+        ("training/requirements.txt", ("boto3", "waitress")),
+        ("requirements/torch.txt", ("torch", "torchvision")),
+        ("requirements/worker.txt", ("prefect", "prefect-kubernetes", "pulumi")),
+    ],
 )
 def test_a_part_agrees_with_the_lock(part: str, holds: tuple[str, ...]) -> None:
     """In version and hashes, so that pods run what tests ran."""

@@ -1,7 +1,9 @@
-"""The baked image's recipe keeps what hadolint does not ask for; building it takes a registry, so no test does."""
+"""The images' recipes keep what hadolint does not ask for; building them takes a registry, so no test does."""
 
 import re
 from pathlib import Path
+
+import pytest
 
 from mig.job import USER
 
@@ -9,17 +11,20 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deployments"
 SITE = "/usr/local/lib/python3.13/site-packages/"
 
+BOTH = pytest.mark.parametrize("file", ["Dockerfile", "Dockerfile.worker"])
+"""The image of workloads, and that of flow runs."""
 
-def instructions() -> list[tuple[str, str]]:
-    """The Dockerfile's instructions in order, each with what follows it, in one line."""
-    text = re.sub(r"^#.*\n", "", (FOLDER / "Dockerfile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+def instructions(file: str = "Dockerfile") -> list[tuple[str, str]]:
+    """A Dockerfile's instructions in order, each with what follows it, in one line."""
+    text = re.sub(r"^#.*\n", "", (FOLDER / file).read_text(encoding="utf-8"), flags=re.MULTILINE)
     lines = text.replace("\\\n", " ").splitlines()
     return [(line.split()[0], " ".join(line.split()[1:])) for line in lines if line]
 
 
-def every(instruction: str) -> list[str]:
+def every(instruction: str, file: str = "Dockerfile") -> list[str]:
     """What follows each of one kind."""
-    return [rest for name, rest in instructions() if name == instruction]
+    return [rest for name, rest in instructions(file) if name == instruction]
 
 
 def image() -> list[tuple[str, str]]:
@@ -33,25 +38,28 @@ def copies() -> list[str]:
     return [rest for name, rest in image() if name == "COPY"]
 
 
-def test_bases_are_pinned() -> None:
+@BOTH
+def test_bases_are_pinned(file: str) -> None:
     """Each stage starts from another one or from an image by tag and digest: the same today and in a year."""
-    stages = {rest.partition(" AS ")[2] for rest in every("FROM")}
-    bases = {rest.partition(" AS ")[0] for rest in every("FROM")} - stages
+    stages = {rest.partition(" AS ")[2] for rest in every("FROM", file)}
+    bases = {rest.partition(" AS ")[0] for rest in every("FROM", file)} - stages
 
     assert bases
     assert all(re.fullmatch(r"docker\.io/[\w/]+:[\w.-]+@sha256:[0-9a-f]{64}", base) for base in bases)
 
 
-def test_it_runs_as_nobody() -> None:
+@BOTH
+def test_it_runs_as_nobody(file: str) -> None:
     """As the user that the pods' manifests say."""
-    assert f"{USER}:{USER}" == every("USER")[-1]
+    assert f"{USER}:{USER}" == every("USER", file)[-1]
 
 
-def test_nothing_comes_from_an_address() -> None:
+@BOTH
+def test_nothing_comes_from_an_address(file: str) -> None:
     """No file is fetched, and no package index is named: which one is the business of whoever builds."""
-    whole = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+    whole = (FOLDER / file).read_text(encoding="utf-8")
 
-    assert [] == every("ADD")
+    assert [] == every("ADD", file)
     assert not re.search(r"https?:|index-url|INDEX_URL|find-links|trusted-host", whole)
 
 
@@ -98,6 +106,7 @@ def test_the_build_sees_what_it_copies() -> None:
     assert {"requirements/torch.txt", "training/requirements.txt", "training"} == asked
 
 
-def test_no_probe_of_its_own() -> None:
+@BOTH
+def test_no_probe_of_its_own(file: str) -> None:
     """Kubernetes asks by its own."""
-    assert ["NONE"] == every("HEALTHCHECK")
+    assert ["NONE"] == every("HEALTHCHECK", file)
