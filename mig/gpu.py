@@ -262,3 +262,9 @@ INSTANCE_TYPES: Mapping[str, InstanceType] = {
         ("g7e.48xlarge", _RTX_PRO_6000, 8, 192, 2048, 33.14432),
     )
 }
+
+CUTS: tuple[str, ...] = (
+    *SIZES,
+    *dict.fromkeys(profile.name for each in INSTANCE_TYPES.values() for profile in each.gpu.profiles),
+)
+"""Every size, and every profile that some instance type's GPU can be cut into."""

@@ -2,28 +2,31 @@
 The sections of a request, each a frozen model that refuses unknown fields and stands alone.
 
 Prefect makes its Run form from these models, so no field is Optional and none is a union: empty or 0 means not given,
-as the field says. Here a field is held to its own range only; `mig.spec.check` knows the rules across fields.
+as the field says. What is one of many is chosen there: such a field's schema has an `enum`, which Prefect's API holds
+requests to as well. Here a field is held to its own range only; `mig.spec.check` knows the rules across fields.
 """
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mig.gpu import CUTS, INSTANCE_TYPES
 from mig.offer import Market
 from training.contract import Compile, Kind, Model, Precision
 
 
-def _positions(schema: dict[str, Any]) -> None:
-    """Forms show the fields in the order in which they are written here."""
+def _for_forms(schema: dict[str, Any]) -> None:
+    """Forms show the fields in the order in which they are written here, and their descriptions as plain text."""
     for position, field in enumerate(schema.get("properties", {}).values()):
         field["position"] = position
+        field["description"] = field.get("description", "").replace("`", "")
 
 
 class Section(BaseModel):
     """What every part of a request has in common."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, json_schema_extra=_positions
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, json_schema_extra=_for_forms
     )
 
 
@@ -41,6 +44,8 @@ Name = Annotated[
 ]
 """A Kubernetes name that leaves room for what is added to it."""
 
+InstanceTypeName = Annotated[str, Field(max_length=1000, json_schema_extra={"enum": list(INSTANCE_TYPES)})]
+Slice = Annotated[str, Field(max_length=1000, json_schema_extra={"enum": list(CUTS)})]
 BlockName = Annotated[str, _form(r"^[a-z0-9-]+$", "the name of a Prefect block: lower-case letters, digits and dashes")]
 Cidr = Annotated[
     str, _form(r"^([0-9]{1,3}\.){3}[0-9]{1,3}/([1-9]|[12][0-9]|3[0-2])$", "IPv4 addresses as 203.0.113.7/32, not all")
@@ -57,56 +62,61 @@ Text = Annotated[str, Field(max_length=1000)]
 
 
 class Workload(Section):
-    """One Job: a training or an inference service, in one or several pods, each on a slice of its own."""
+    """
+    One Job: a training or an inference service, in one or several pods, each on a slice of its own.
+
+    Fields marked (inference) are for that kind alone. Those marked (training) are for whatever fits a model, also for
+    an inference that does not serve another's.
+    """
 
     name: Name = Field("train", title="Name")
-    """Names the Job; no two workloads of a request have the same."""
+    """Names the Job; no two workloads of a request have the same. Lower-case letters, digits and dashes."""
     kind: Kind = Field("train", title="Kind")
     """`train` fits a model and publishes it; `infer` serves one."""
     model: Literal["", Model] = Field("", title="Model")
-    """Which network. Empty: that of the workload which `model_from` names."""
-    model_from: Text = Field("", title="Model from")
-    """Only infer. Whose model it serves: a training of this request, or an s3:// address. Empty: it fits its own."""
-    slice: Text = Field("small", title="Slice")
-    """A size (small, medium, large, full), or a profile by its name, as 3g.20gb or 1g.5gb+me."""
+    """Which network. Needed by a training; empty for an inference: that of the workload which it serves."""
+    model_from: Text = Field("", title="Serves the model of (inference)")
+    """The name of a training of this request, or an s3:// address. Empty: it fits its own model first."""
+    slice: Slice = Field("small", title="Slice")
+    """A size (small, medium, large, full), or a profile by its name, as 3g.20gb, that the GPU has."""
     count: int = Field(1, title="Pods", ge=1, le=1000)
     """How many pods; each gets a slice of its own."""
-    epochs: int = Field(1, title="Epochs", ge=1, le=10_000)
-    """How often the training goes through its images."""
+    epochs: int = Field(1, title="Epochs (training)", ge=1, le=10_000)
+    """How often it goes through its images."""
+    train_images: int = Field(60_000, title="Training images (training)", ge=1, le=60_000)
+    """How many of the 60,000 images of Fashion-MNIST are used, from the first."""
+    learning_rate: float = Field(0.002, title="Learning rate (training)", gt=0, le=10)
+    """The peak of the one-cycle schedule, per step."""
+    augment: bool = Field(default=True, title="Augment (training)")
+    """Whether images are flipped, shifted and partly erased: better after many epochs, worse after one."""
+    label_smoothing: float = Field(0, title="Label smoothing (training)", ge=0, lt=1)
+    """How much of each label is spread over all classes, from 0 to below 1. 0: none."""
+    gradient_clip: float = Field(1, title="Gradient clipping (training)", ge=0, le=1000)
+    """The largest norm of all gradients together. 0: no limit."""
+    checkpoint_minutes: float = Field(5, title="Checkpoint every, minutes (training)", ge=0, le=1440)
+    """Minutes between two checkpoints. 0: none but the one of a training that is told to stop."""
+    seconds: float = Field(20, title="Serve for, seconds (inference)", ge=0, le=604_800)
+    """Seconds that it serves. 0: until the images of the next field are answered."""
+    requests: int = Field(0, title="Serve images (inference)", ge=0, le=10**12)
+    """Images after which it ends. 0: when its seconds are over."""
+    micro_batch: int = Field(0, title="Micro-batch (inference)", ge=0, le=65_536)
+    """Images answered at once. 0: as many as the batch."""
+    http: bool = Field(default=False, title="HTTP (inference)")
+    """Whether it answers what clients send it over HTTP, instead of the test images."""
     batch: int = Field(64, title="Batch", ge=1, le=65_536)
     """Images in one step."""
-    image_size: int = Field(32, title="Image size (px)", ge=8, le=1024)
+    image_size: int = Field(32, title="Image size, pixels", ge=8, le=1024)
     """Pixels of an edge; Fashion-MNIST's 28 are scaled to it."""
-    train_images: int = Field(60_000, title="Training images", ge=1, le=60_000)
-    """How many of the 60,000 training images are used, from the first."""
-    learning_rate: float = Field(0.002, title="Learning rate", gt=0, le=10)
-    """The peak of the one-cycle schedule, per step."""
     precision: Precision = Field("auto", title="Precision")
     """Of the arithmetic; `auto` is bf16 where the hardware has it, else fp32."""
     compile: Compile = Field("off", title="Compile")
     """How torch.compile makes the network faster; `reduce-overhead` is by CUDA graphs. Where it fails, that is said."""
-    augment: bool = Field(default=True, title="Augment")
-    """Whether a training flips, shifts and erases parts of its images: better after many epochs, worse after one."""
-    label_smoothing: float = Field(0, title="Label smoothing", ge=0, lt=1)
-    """How much of each label is spread over all classes while training. 0: none."""
-    gradient_clip: float = Field(1, title="Gradient clipping", ge=0, le=1000)
-    """The largest norm of all gradients together. 0: no limit."""
     seed: int = Field(1, title="Seed", ge=0, le=2**31 - 1)
     """Where the workload's random numbers start."""
-    checkpoint_minutes: float = Field(5, title="Checkpoint every (minutes)", ge=0, le=1440)
-    """Minutes between two checkpoints of a training. 0: none but the one of a training that is told to stop."""
-    seconds: float = Field(20, title="Serve for (seconds)", ge=0, le=604_800)
-    """Only infer. Seconds that it serves. 0: until `requests` are answered."""
-    requests: int = Field(0, title="Serve images", ge=0, le=10**12)
-    """Only infer. Images after which it ends. 0: when its `seconds` are over."""
-    micro_batch: int = Field(0, title="Micro-batch", ge=0, le=65_536)
-    """Only infer. Images answered at once. 0: as many as `batch`."""
-    http: bool = Field(default=False, title="HTTP")
-    """Only infer. Whether it answers what clients send it over HTTP, instead of the test images."""
     image: Text = Field("", title="Container image")
-    """The image of its containers. Empty: the pipeline's own."""
-    timeout_minutes: float = Field(0, title="Time limit (minutes)", ge=0, le=10_080)
-    """Minutes after which it is ended and counts as failed. 0: when the run's `max_hours` are over."""
+    """The image of its containers. Empty: the pipeline's own. A rehearsal has no images."""
+    timeout_minutes: float = Field(0, title="Time limit, minutes", ge=0, le=10_080)
+    """Minutes after which it is ended and counts as failed. 0: when the time limit of the run is over."""
 
 
 class Capacity(Section):
@@ -118,14 +128,14 @@ class Capacity(Section):
     """Availability zones in the order in which they are asked. Empty: a, b and c of the region."""
     attempts: int = Field(3, title="Attempts", ge=1, le=100)
     """How often the whole ladder is gone through before the run ends without capacity."""
-    retry_minutes: float = Field(15, title="Retry after (minutes)", ge=0, le=1440)
+    retry_minutes: float = Field(15, title="Retry after, minutes", ge=0, le=1440)
     """Minutes between two attempts."""
 
 
 class Lease(Section):
     """For how long the run answers for what it created, unless it says so again."""
 
-    minutes: float = Field(15, title="Minutes", ge=5, le=720)
+    minutes: float = Field(15, title="Lease, minutes", ge=5, le=720)
     """Minutes after which nodes of a run that is not heard of any more are taken down."""
 
 

@@ -15,7 +15,18 @@ from pydantic import Field, ValidationError
 from mig.errors import Refused
 from mig.gpu import INSTANCE_TYPES, NO_MIG, SIZES
 from mig.refusal import refused
-from mig.sections import BlockName, Capacity, Eks, Existing, Lease, Name, Rehearsal, Section, Text, Workload
+from mig.sections import (
+    BlockName,
+    Capacity,
+    Eks,
+    Existing,
+    InstanceTypeName,
+    Lease,
+    Name,
+    Rehearsal,
+    Section,
+    Workload,
+)
 from training.contract import Model
 
 __all__ = ["RunSpec", "Workload", "check", "read", "with_settings"]
@@ -28,14 +39,14 @@ class RunSpec(Section):
     """One run: which workloads, on slices of which instances, for how long and for how much at most."""
 
     name: Name = Field("run", title="Name")
-    """Names the run, and what belongs to it in Kubernetes."""
+    """Names the run, and what belongs to it in Kubernetes. Lower-case letters, digits and dashes, at most 40."""
     target: Literal["rehearsal", "eks", "existing"] = Field("rehearsal", title="Target")
     """Where it runs: on this machine with everything simulated, on AWS, or on nodes that are there already."""
-    instance_types: tuple[Text, ...] = Field(("p4d.24xlarge",), title="Instance types", min_length=1)
+    instance_types: tuple[InstanceTypeName, ...] = Field(("p4d.24xlarge",), title="Instance types", min_length=1)
     """AWS instance types by preference: the first that can carry all workloads is taken."""
-    max_usd: float = Field(0, title="Budget (USD)", ge=0, le=10_000_000)
+    max_usd: float = Field(0, title="Budget, US dollars", ge=0, le=10_000_000)
     """US dollars: a plan that may cost more is refused. 0: no limit."""
-    max_hours: float = Field(2, title="Time limit (hours)", gt=0, le=168)
+    max_hours: float = Field(2, title="Time limit, hours", gt=0, le=168)
     """Hours for the whole run; what the plan costs at most is computed from it."""
     workloads: tuple[Workload, ...] = Field((), title="Workloads")
     """What shall run, side by side."""

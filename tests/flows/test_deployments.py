@@ -98,9 +98,9 @@ def test_the_rehearsal_is_the_main_request() -> None:
             id="a parameter of a wrong type",
         ),
         pytest.param(
-            lambda entry: entry["parameters"]["spec"]["workloads"][0].update(slice="9g"),
+            lambda entry: entry["parameters"]["spec"]["workloads"][0].update(slice="3g.40gb"),
             "rehearsal: parameters.spec.workloads[0].slice: ",
-            id="a slice that no GPU has",
+            id="a slice of another GPU",
         ),
         pytest.param(
             lambda entry: entry["parameters"]["spec"].update(max_usd=1),

@@ -353,6 +353,21 @@ def test_form_positions() -> None:
         assert list(range(len(positions))) == positions
 
 
+def test_form_lets_choose() -> None:
+    """What is one of many is chosen, not typed: instance types, slices, models, markets."""
+    types, cut, model = FORM["RunSpec.instance_types"]["items"], FORM["Workload.slice"], FORM["Workload.model"]
+
+    assert ("p4d.24xlarge", "small", "") == (types["enum"][0], cut["enum"][0], model["enum"][0])
+    assert set(INSTANCE_TYPES) == set(types["enum"])
+    assert {"full", "3g.20gb", "1g.5gb+me"} < set(cut["enum"])
+
+
+@pytest.mark.parametrize("field", FORM)
+def test_form_says_it_plainly(field: str) -> None:
+    """A form shows a description as it is: no mark-up in it."""
+    assert "`" not in FORM[field]["description"]
+
+
 def test_form_refuses_unknown_fields() -> None:
     """No part of a request takes a field that nobody knows."""
     schema = RunSpec.model_json_schema()
