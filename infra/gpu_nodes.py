@@ -87,6 +87,11 @@ def node_groups(args: GpuNodesArgs) -> tuple[NodeGroup, ...]:
     )
 
 
+def resources(args: GpuNodesArgs) -> int:
+    """How many resources the program declares: the launch template, and the groups."""
+    return 1 + len(node_groups(args))
+
+
 def is_group_of(run_id: str, name: str) -> bool:
     """Whether a node group is one of this run's, by its name: no run's name makes another's begin with it."""
     return re.fullmatch(rf"gpu-{re.escape(run_id)}-\d{{1,6}}(-\d{{1,6}})?", name) is not None

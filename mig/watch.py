@@ -120,6 +120,11 @@ class Watch:
         return tuple(track.seen.plugin_pod for track in self.tracks if track.restarting and track.seen)
 
     @property
+    def share(self) -> float:
+        """How many of the nodes are ready, from 0 to 1."""
+        return sum(track.ready for track in self.tracks) / len(self.tracks)
+
+    @property
     def verdict(self) -> Verdict[ReadySlices]:
         """Whether every node is cut as planned."""
         if broken := [track.broken for track in self.tracks if track.broken]:

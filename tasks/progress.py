@@ -17,19 +17,32 @@ def say(line: str) -> None:
 
 
 class Bar:
-    """A progress bar in Prefect's pages, under the task that first shows something of it."""
+    """A progress bar in Prefect's pages, under the task that first shows something of it; it never goes back."""
 
     def __init__(self, key: str, description: str) -> None:
         self._key = key
         self._description = description
         self._artifact: UUID | None = None
         self._shown = 0.0
+        self._said = description
 
-    def show(self, percent: float) -> None:
-        """Move it, where that can be seen: each move is a request."""
+    def at(self, what: str) -> None:
+        """Say what it is at: at once where it is shown, else with its first move. For that alone none is made."""
         if self._artifact is None:
-            made = create_progress_artifact(progress=percent, key=self._key, description=self._description)
-            self._artifact, self._shown = UUID(str(made)), percent
-        elif percent - self._shown >= 1:
-            update_progress_artifact(artifact_id=self._artifact, progress=percent)
-            self._shown = percent
+            self._said = f"{self._description}: {what}"
+        else:
+            self.show(self._shown, what)
+
+    def show(self, percent: float, at: str = "") -> None:
+        """Move it, and say what it is at, where that can be seen: each change is a request."""
+        said = f"{self._description}: {at}" if at else self._said
+        moves = percent - self._shown >= 1
+        if self._artifact is None:
+            made = create_progress_artifact(progress=percent, key=self._key, description=said)
+            self._artifact = UUID(str(made))
+        elif moves or said != self._said:
+            percent = max(percent, self._shown)
+            update_progress_artifact(artifact_id=self._artifact, progress=percent, description=said)
+        else:
+            return
+        self._shown, self._said = percent, said

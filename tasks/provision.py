@@ -9,7 +9,7 @@ from functools import partial
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from infra.gpu_nodes import Cut, GpuNodesArgs, is_group_of, node_groups, program, stack_name
+from infra.gpu_nodes import Cut, GpuNodesArgs, is_group_of, node_groups, program, resources, stack_name
 from infra.registry import reservations_group
 from mig import labels, notice
 from mig.errors import PipelineError, Refused
@@ -24,7 +24,7 @@ from tasks.aws import Missing, call
 from tasks.connect import Site, backend, clock, kubernetes
 from tasks.identity import dissociate
 from tasks.notify import announce
-from tasks.progress import say
+from tasks.progress import Bar, say
 from tasks.wait import PacedClock, Patience, until
 
 GROUP_MINUTES = 15
@@ -52,6 +52,7 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
     refuses what is declared.
     """
     from infra import stacks  # Pulumi takes half a second to import: whoever only reads the flow is spared it
+    from infra.diagnosis import Progress
 
     stack = stack_name(plan.run_id, attempt)
     expires = datetime.now(UTC) + timedelta(minutes=spec.lease.minutes)
@@ -70,7 +71,8 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
         reservations=reservations(site) if offer.market == "on-demand" else "",
     )
     lease.write(site, held)
-    stacks.raise_stack(backend(site), stack, program(args), region=site.region, tell=say)
+    progress = Progress(of=resources(args), show=Bar("node-groups", f"node groups for {offer.rung}").show)
+    stacks.raise_stack(backend(site), stack, program(args), region=site.region, tell=say, progress=progress)
     return tuple(group.name for group in node_groups(args))
 
 
@@ -177,7 +179,8 @@ def _destroy_stacks(site: Site, run_id: str) -> None:
     for stack in stacks.names(backend(site)):
         if stack.rpartition("-")[0] == run_id:
             say(f"destroying stack {stack}")
-            until(partial(stacks.destroy, backend(site), stack, tell=say), Settled, _while_locked())
+            show = Bar("teardown", f"destroy {stack}").show
+            until(partial(stacks.destroy, backend(site), stack, tell=say, show=show), Settled, _while_locked())
 
 
 def _while_locked() -> Patience:
