@@ -18,11 +18,13 @@ from prefect import Flow
 from prefect.cli.deploy._models import DeploymentConfig, PrefectYamlModel, WorkPoolConfig
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import VariableCreate, WorkPoolCreate
+from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.schema_tools import ValidationError as SchemaError
 from prefect.utilities.schema_tools import validate
 from pydantic import ValidationError
 
+from flows import schedules
 from flows.documents import mapping
 from mig.errors import Failed, Refused
 from mig.plan import draw
@@ -78,12 +80,17 @@ def prepare(prefect: SyncPrefectClient, entries: Iterable[Entry]) -> str:
     return pool
 
 
-def deploy(file: Path) -> None:
-    """Everything a file declares, as `prefect deploy --all` does it. Raises Failed with its own last word."""
+def deploy(prefect: SyncPrefectClient, file: Path) -> None:
+    """
+    Everything a file declares, as `prefect deploy --all` does it. Raises Failed with its own last word.
+
+    A schedule that somebody has switched on or off stays so: the file's word counts when it is new.
+    """
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", file.name]
-    done = subprocess.run(
-        command, cwd=file.resolve().parent, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    with schedules.as_switched(prefect):
+        done = subprocess.run(
+            command, cwd=file.resolve().parent, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip() or "no answer").splitlines()
         raise Failed("deploy", said[-1].strip(" │"))
@@ -107,6 +114,8 @@ def _check_entry(name: str, entry: Entry) -> None:
     flow = _flow(name, str(entry.get("entrypoint")))
     given = entry.get("parameters") or {}
     _check_parameters(name, flow, given)
+    _check_limit(name, entry)
+    schedules.check(name, entry)
     _check_scheduled(name, flow, entry)
     for parameter, kind in get_type_hints(flow.fn).items():
         if kind is RunSpec and parameter in given:
@@ -138,6 +147,20 @@ def _check_parameters(name: str, flow: "Flow[..., Any]", given: Entry) -> None:
         validate(dict(given), schema, raise_on_error=True, ignore_required=True)
     except SchemaError as error:
         raise Refused(name, f"parameters: {str(error).splitlines()[0]}") from error
+
+
+def _check_limit(name: str, entry: Entry) -> None:
+    """A limit without a number limits nothing; without a strategy nobody reads what becomes of one run too many."""
+    limit = entry.get("concurrency_limit")
+    if limit is None:
+        return
+    most, strategy = (limit.get("limit"), limit.get("collision_strategy")) if isinstance(limit, dict) else (limit, None)
+    if not isinstance(most, int) or most < 1:
+        raise Refused(f"{name}: concurrency_limit.limit", f"{most} limits nothing", accepted="a whole number from 1")
+    known = [each.value for each in ConcurrencyLimitStrategy]
+    if strategy not in known:
+        why = f"{strategy} is unknown" if strategy else "what becomes of one run too many is not said"
+        raise Refused(f"{name}: concurrency_limit.collision_strategy", why, accepted=", ".join(known))
 
 
 def _check_scheduled(name: str, flow: "Flow[..., Any]", entry: Entry) -> None:

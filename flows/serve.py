@@ -78,7 +78,7 @@ def served(api: str, file: Path, log: Path, *, ending: Ending, tell: Tell) -> It
             # Of an earlier start: its runs are over, and nothing of them stands.
             automations.switch(prefect, on=False)
             settle(prefect, ours)
-        deploying = beside.submit(deploy, file)
+        deploying = beside.submit(deploy, prefect, file)
         ended: tuple[UUID, ...] = ()
         try:
             with worker(prefect, pool, name=ours.worker, log=log, tell=tell) as working:
@@ -128,7 +128,7 @@ def deployed(file: Path) -> int:
     with configured() as prefect:
         prepare(prefect, entries)
         automations.set_heartbeat(prefect, automatic)
-        deploy(file)
+        deploy(prefect, file)
     return len(entries)
 
 

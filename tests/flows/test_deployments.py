@@ -20,20 +20,29 @@ ROOT = Path(__file__).parents[2]
 FILE = ROOT / "prefect.yaml"
 VARIABLE = "{{ prefect.variables.mig_work_pool }}"
 
+NIGHT = {"cron": "0 4 * * *", "timezone": "America/New_York", "active": False, "slug": "at-four"}
+
 Change = Callable[[dict[str, Any]], object]
 
 
-@pytest.mark.parametrize("name", ["rehearsal", "slices", "teardown", "sweep", "platform"])
+@pytest.mark.parametrize("name", ["rehearsal", "gpu-run", "nightly", "slices", "teardown", "sweep", "platform"])
 def test_what_people_are_told_to_start_can_be_started(name: str) -> None:
     """Keys, entrypoints, pools, parameters and requests of the repository's own file hold, and it is there."""
-    assert name in [entry["name"] for entry in read_file(FILE)]
+    (entry,) = [entry for entry in read_file(FILE) if entry["name"] == name]
+
+    assert "mig" in entry["tags"]
+    assert len(entry["description"].split()) > 10
 
 
 def test_a_schedule_is_off_until_somebody_switches_it_on() -> None:
     """What `prefect deploy --all` brings starts nothing by itself; each schedule says its time zone."""
-    schedules = [schedule for entry in read_file(FILE) for schedule in entry.get("schedules", ())]
+    schedules = [
+        {"of": entry["name"], **schedule} for entry in read_file(FILE) for schedule in entry.get("schedules", ())
+    ]
 
-    assert {(False, "UTC")} == {(schedule["active"], schedule["timezone"]) for schedule in schedules}
+    assert {("slices", "UTC", False), ("sweep", "UTC", False), ("nightly", "America/New_York", False)} == {
+        (schedule["of"], schedule["timezone"], schedule["active"]) for schedule in schedules
+    }
 
 
 def test_what_a_run_takes_unasked_is_written_down() -> None:
@@ -45,12 +54,30 @@ def test_what_a_run_takes_unasked_is_written_down() -> None:
         assert set(schema.properties) - set(schema.required) <= set(entry["parameters"])
 
 
-def test_the_rehearsal_is_the_main_request() -> None:
-    """What prefect.yaml asks for is what deployments/specs/rehearsal.yaml asks for, field by field."""
-    main = yaml.safe_load((ROOT / "deployments/specs/rehearsal.yaml").read_text(encoding="utf-8"))
-    (entry,) = [entry for entry in read_file(FILE) if entry["name"] == "rehearsal"]
+@pytest.mark.parametrize(
+    ("name", "request_file"),
+    [("rehearsal", "rehearsal.yaml"), ("gpu-run", "article.yaml"), ("nightly", "article.yaml")],
+)
+def test_a_deployment_asks_for_a_request_of_the_repositorys(name: str, request_file: str) -> None:
+    """What prefect.yaml asks for is what the file in deployments/specs asks for, field by field."""
+    held = yaml.safe_load((ROOT / "deployments/specs" / request_file).read_text(encoding="utf-8"))
+    (entry,) = [entry for entry in read_file(FILE) if entry["name"] == name]
 
-    assert read(main) == read(entry["parameters"]["spec"])
+    assert read(held) == read(entry["parameters"]["spec"])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("gpu-run", {"limit": 2, "collision_strategy": "ENQUEUE"}, id="waits for its turn"),
+        pytest.param("nightly", {"limit": 1, "collision_strategy": "CANCEL_NEW"}, id="is never doubled"),
+    ],
+)
+def test_what_costs_money_is_bounded(name: str, expected: dict[str, object]) -> None:
+    """So many runs at once, and one too many has a fate that is written down."""
+    (entry,) = [entry for entry in read_file(FILE) if entry["name"] == name]
+
+    assert expected == entry["concurrency_limit"]
 
 
 @pytest.mark.parametrize(
@@ -108,9 +135,24 @@ def test_the_rehearsal_is_the_main_request() -> None:
             id="too small a budget",
         ),
         pytest.param(
-            lambda entry: (entry.pop("parameters"), entry.update(schedules=[{"cron": "0 3 * * *"}])),
+            lambda entry: (entry.pop("parameters"), entry.update(schedules=[NIGHT])),
             "rehearsal: is scheduled without spec; accepted: a value in parameters",
             id="a schedule that would ask nobody",
+        ),
+        pytest.param(
+            lambda entry: entry.update(concurrency_limit={"collision_strategy": "ENQUEUE"}),
+            "rehearsal: concurrency_limit.limit: None limits nothing; accepted: a whole number from 1",
+            id="a limit without a number",
+        ),
+        pytest.param(
+            lambda entry: entry.update(concurrency_limit={"limit": 1, "collision_strategy": "ENQUE"}),
+            "rehearsal: concurrency_limit.collision_strategy: ENQUE is unknown; accepted: ENQUEUE, CANCEL_NEW",
+            id="an unknown strategy",
+        ),
+        pytest.param(
+            lambda entry: entry.update(concurrency_limit=1),
+            "rehearsal: concurrency_limit.collision_strategy: what becomes of one run too many is not said",
+            id="a limit without a strategy",
         ),
     ],
 )

@@ -48,7 +48,7 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(serve.automations, "applied", lambda *_: happened.append("automations"))
     monkeypatch.setattr(serve.automations, "switch", lambda _, *, on: happened.append("on" if on else "off"))
     monkeypatch.setattr(serve, "settle", lambda *_: happened.append("settle"))
-    monkeypatch.setattr(serve, "deploy", lambda _: happened.append("deploy"))
+    monkeypatch.setattr(serve, "deploy", lambda *_: happened.append("deploy"))
     monkeypatch.setattr(serve, "worker", lambda *_, **__: lasting("worker", "worker ends"))
     monkeypatch.setattr(serve, "cancel", lambda *_, **__: happened.append("cancel") or ("run",))
     monkeypatch.setattr(serve, "named_cancelled", lambda _, __, ended: happened.append(f"{len(ended)} named"))
@@ -83,7 +83,7 @@ def test_the_end_has_the_same_order_whatever_asks_for_it(order: list[str], error
 def test_a_deployment_that_fails_ends_what_was_up(order: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Its sentence is the error, and the worker is down again."""
 
-    def refuse(_: Path) -> None:
+    def refuse(*_: object) -> None:
         raise Failed("deploy", "no")
 
     monkeypatch.setattr(serve, "deploy", refuse)
