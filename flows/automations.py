@@ -13,7 +13,6 @@ from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import VariableCreate, VariableUpdate
-from prefect.client.schemas.objects import BlockDocument
 from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger
 from prefect.exceptions import ObjectNotFound
@@ -23,6 +22,7 @@ from flows.documents import mapping
 from mig.errors import Refused
 from mig.notice import EVENTS
 from mig.refusal import path
+from tasks.notify import channels, unknown
 
 Entry = Mapping[str, Any]
 
@@ -144,11 +144,10 @@ def channels_of(prefect: SyncPrefectClient) -> tuple[tuple[UUID, str], ...]:
     found = prefect.read_variable_by_name(CHANNELS)
     value: Any = found.value if found else []
     wanted = [str(name) for name in (value if isinstance(value, list) else [value])]
-    known = {str(each.name): each.id for each in prefect.read_block_documents(include_secrets=False) if _notifies(each)}
+    known = channels(prefect)
     for name in wanted:
         if name not in known:
-            accepted = ", ".join(known) or "none yet: make one on Prefect's pages, under Blocks"
-            raise Refused(CHANNELS, f"no notification block is called {name}", accepted=accepted)
+            raise unknown(name, list(known), field=CHANNELS)
     return tuple((known[name], name) for name in wanted)
 
 
@@ -230,7 +229,3 @@ def _check_deployments(prefect: SyncPrefectClient, heartbeat: int) -> None:
         if TAG in each.tags and given != str(heartbeat):
             why = f"its runs give a sign of life every {given or 'so many'} s, and every {heartbeat} s are waited for"
             raise Refused(each.name, why, accepted="`mig deploy` first")
-
-
-def _notifies(block: BlockDocument) -> bool:
-    return block.block_schema is not None and "notify" in block.block_schema.capabilities

@@ -27,6 +27,7 @@ from tasks.capacity import acquire
 from tasks.collect import follow
 from tasks.connect import Site, site
 from tasks.launch import launch
+from tasks.notify import check_known
 from tasks.platform import stand
 from tasks.progress import say
 from tasks.provision import release
@@ -47,6 +48,7 @@ def pipeline(spec: RunSpec) -> State[RunReport]:
     tale = Telling(spec, begun(spec))
     with tale.ending():
         check(spec)
+        check_known(spec.notify)
         in_time(tale.this)
         plan = tale.tell("plan", draw, spec, tale.run_id)
         publish_plan(spec, plan)
@@ -91,7 +93,7 @@ def _gpu_nodes(tale: Telling, place: Site, plan: Plan) -> Iterator[GpuNodes]:
             yield tale.tell("capacity", acquire, place, spec, plan, again=again)
         finally:
             with unbroken():
-                tale.tell("teardown", release, place, run_id)
+                tale.tell("teardown", release, place, run_id, notify=spec.notify)
 
 
 def _followed(tale: Telling, place: Site, plan: Plan, ready: ReadySlices, launched: Launched) -> tuple[Result, ...]:

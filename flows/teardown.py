@@ -6,6 +6,7 @@ from prefect.client.schemas.objects import State
 from flows.endings import broken, taken_down
 from mig.errors import Permanent, Refused
 from mig.ledger import Released
+from mig.sections import BlockName
 from tasks.connect import Site, standing
 from tasks.provision import release
 from tasks.publish import recorded
@@ -13,13 +14,19 @@ from tasks.traces import known
 
 
 @flow(flow_run_name="teardown-{run_id}")
-def teardown(run_id: str) -> State[Released]:
-    """End a run's Jobs, take its nodes down, destroy its stacks, and ask what still exists; as often as one likes."""
+def teardown(run_id: str, notify: tuple[BlockName, ...] = ()) -> State[Released]:
+    """
+    End a run's Jobs, take its nodes down, destroy its stacks, and ask what still exists; as often as one likes.
+
+    Args:
+        run_id: Name of the run, as its report has it.
+        notify: Names of the Prefect notification blocks that are told when something is left.
+    """
     try:
         place = _place(run_id)
     except Permanent as error:
         return broken(error)
-    return taken_down(release(place, run_id))
+    return taken_down(release(place, run_id, notify=notify))
 
 
 def _place(run_id: str) -> Site:

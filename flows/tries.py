@@ -45,7 +45,7 @@ def cleared(this: Try, place: Site, spec: RunSpec) -> None:
     """Nothing of the try before this one exists. Raises LeftBehind where it cannot be taken down."""
     before = run_id(spec.name, this.after)
     if this.after and remaining(place, before):
-        released = release(place, before)
+        released = release(place, before, notify=spec.notify)
         if not released.verified:
             raise LeftBehind(released.left)
 
@@ -61,7 +61,7 @@ def further(this: Try, spec: RunSpec, state: State[RunReport], *, now: datetime)
     following = this.following(report.run_id, str(flow_run.id), now=now, pause=pause)
     if following is not None and report.teardown.verified and _asked(this, following, spec, due=due):
         again = f"{due.isoformat(timespec='seconds')}: {following}"
-    announce(notice.exhausted(report, again=again))
+    announce(notice.exhausted(report, again=again), to=spec.notify)
     return Failed(name=state.name, message=f"{state.message}; again at {again}", data=report) if again else state
 
 

@@ -1,7 +1,8 @@
 """
-Notices: what of a run others may want to be told, as the names and payloads of events.
+Notices: what of a run others may want to be told, as the names and payloads of events, and in words.
 
-Who is told of which, and how, is no matter of the run's: automations decide (deployments/automations.yaml).
+Who is told of an event, and how, automations decide (deployments/automations.yaml). The words are for whom the run's
+own request names.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,12 @@ Event = Literal[
 
 EVENTS: tuple[str, ...] = get_args(Event)
 
+_SUBJECTS: Mapping[Event, str] = {
+    "mig.capacity.refused": "No capacity in one place",
+    "mig.capacity.exhausted": "No capacity anywhere",
+    "mig.teardown.unverified": "STILL BILLED? Not taken down",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
@@ -34,8 +41,18 @@ class Notice:
     run_id: str
     payload: Mapping[str, str | float | None]
 
+    @property
+    def subject(self) -> str:
+        """What a person reads first, on a phone."""
+        return f"{_SUBJECTS.get(self.event, self.event)}: {self.run_id}"
+
+    @property
+    def body(self) -> str:
+        """Each fact on a line of its own; one that has no value says so."""
+        return "\n".join(f"{_words(name).capitalize()}: {_value(name, value)}" for name, value in self.payload.items())
+
     def __str__(self) -> str:
-        said = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in self.payload.items() if value)
+        said = ", ".join(f"{_words(name)}: {value}" for name, value in self.payload.items() if value)
         return f"{self.event} {self.run_id}: {said}"
 
 
@@ -83,6 +100,16 @@ def lapsed(run_id: str, since: datetime, *, answer: str) -> Notice:
     """Nodes are older than their lease; `answer` says what was done about it, and why."""
     payload = {"since": since.isoformat(timespec="seconds"), "answer": answer}
     return Notice(event="mig.lease.lapsed", run_id=run_id, payload=payload)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("usd per hour", "price")
+
+
+def _value(name: str, value: str | float | None) -> str:
+    if value is None:
+        return "not known"
+    return f"${value:.2f} an hour" if name.endswith("usd_per_hour") else str(value)
 
 
 def _shortage(

@@ -55,7 +55,7 @@ class RunSpec(Section):
     lease: Lease = Field(Lease(), title="Lease of the nodes")
     """For how long nodes outlive a run that is dead."""
     notify: tuple[BlockName, ...] = Field((), title="Notify")
-    """Names of the Prefect notification blocks that are told how the run ended."""
+    """Names of the Prefect notification blocks that are told of a shortage, and of a teardown that is not verified."""
     release: Literal["current", "article"] = Field("current", title="NVIDIA release")
     """The pair of GPU Operator and DRA driver: the current supported one, or the one of the article."""
     rehearsal: Rehearsal = Field(Rehearsal(), title="Rehearsal stage")

@@ -57,7 +57,7 @@ def acquire(site: Site, spec: RunSpec, plan: Plan, *, again: str = "") -> GpuNod
                 stack=stack_name(plan.run_id, attempt),
                 expected=len(plan.nodes),
             )
-        announce(notice.refused(plan.run_id, tried[-1], offers=offers, again=again))
+        announce(notice.refused(plan.run_id, tried[-1], offers=offers, again=again), to=spec.notify)
         provision.drop_attempt(site, plan.run_id, attempt)
     raise NoCapacity(tried)
 

@@ -93,9 +93,11 @@ def drop_attempt(site: Site, run_id: str, attempt: int) -> None:
 
 
 @task(name="tear the nodes down", cache_policy=NO_CACHE)
-def release(site: Site, run_id: str) -> Released:
+def release(site: Site, run_id: str, *, notify: Sequence[str] = ()) -> Released:
     """
     End a run's Jobs, take its nodes to zero, destroy its stacks, and ask AWS what is left.
+
+    Whom `notify` names is told when something is.
 
     Idempotent. What goes wrong on the way is said, and shows in what is left; it hides no earlier error.
     """
@@ -107,7 +109,7 @@ def release(site: Site, run_id: str) -> Released:
             say(f"teardown goes on after trouble: {trouble}")
     left = _asked_what_is_left(site, run_id)
     if left:
-        announce(notice.unverified(run_id, left))
+        announce(notice.unverified(run_id, left), to=notify)
     say("teardown verified: nothing is left" if not left else f"TEARDOWN NOT VERIFIED, left: {', '.join(left)}")
     return Released(verified=not left, left=left)
 

@@ -38,6 +38,7 @@ REQUEST = {
     "workloads": [{"name": "first", "slice": "small", **TINY}, {"name": "second", "slice": "medium", **TINY}],
     "capacity": {**WHERE["capacity"], "attempts": 3, "retry_minutes": 5},
     "rehearsal": {"faults": [{"kind": "no_capacity", "tries": 1}]},
+    "notify": ["people"],
 }
 """There is no capacity at first; the second of three tries finds some."""
 
@@ -50,6 +51,9 @@ FACTS = (
     "Next try: in 5 minutes: try 2 of 3",
 )
 """What people are told when the only offer of that request is refused."""
+
+SECRET = "hush"
+"""In the address of the channel that the request names: a webhook's address is its password."""
 
 REFUSED = {**ENDLESS, "name": "refused", "max_usd": 1}
 
@@ -222,10 +226,20 @@ def test_without_capacity_the_next_try_is_a_run_of_its_own(rehearsed: Rehearsed)
 def test_a_shortage_is_told_within_ten_seconds(rehearsed: Rehearsed) -> None:
     """A webhook has rung, reason, next rung, its price and the next try, from automations that are as declared."""
     refusal = next(each for each in rehearsed.events if each["event"] == "mig.capacity.refused")
-    (at, message), *_ = rehearsed.told
+    (at, message), *_ = (each for each in rehearsed.told if not each[1].startswith("people: "))
 
     assert 10 > (at - datetime.fromisoformat(refusal["occurred"])).total_seconds()
     assert [] == [fact for fact in FACTS if fact not in message]
+
+
+def test_whom_a_request_names_is_told_too(rehearsed: Rehearsed) -> None:
+    """By the run itself, of the refusal and of the end of the ladder; the channel's address is in no line."""
+    mine = [message for _, message in rehearsed.told if message.startswith("people: ")]
+
+    assert ["people: No capacity in one place", "people: No capacity anywhere"] == [
+        message.rpartition(": deployed-")[0] for message in (each.splitlines()[0] for each in mine)
+    ]
+    assert SECRET not in "\n".join([*rehearsed.lines, rehearsed.said])
 
 
 def test_events_of_a_run_are_none_too_many(rehearsed: Rehearsed) -> None:
@@ -344,8 +358,9 @@ def receiver() -> Iterator[tuple[str, list[tuple[datetime, str]]]]:
 def listened(client: SyncPrefectClient, hook: str) -> tuple[dict[str, str], ...]:
     """Have people told by a webhook; what was done about the automations, the first time and the second."""
     with temporary_settings({PREFECT_API_URL: str(client.api_url)}):
-        block = CustomWebhookNotificationBlock(name="hook", url=hook, json_data={"body": "{{body}}"})
-        block.save("hook")
+        CustomWebhookNotificationBlock(name="hook", url=hook, json_data={"body": "{{body}}"}).save("hook")
+        said = {"body": "people: {{subject}}\n{{body}}"}
+        CustomWebhookNotificationBlock(name="people", url=f"{hook}{SECRET}", json_data=said).save("people")
     client.create_variable(VariableCreate(name=automations.CHANNELS, value="hook"))
     declared = automations.read_file(ROOT / automations.FILE)
     return tuple(automations.apply(client, declared) for _ in range(2))

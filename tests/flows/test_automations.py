@@ -12,6 +12,8 @@ import yaml
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
+from prefect.server.events.actions import RunDeployment
+from prefect.utilities.schema_tools.hydration import HydrationContext, hydrate
 
 from flows import automations
 from flows.automations import Declared, applied, check, read_file
@@ -195,6 +197,30 @@ def test_a_dead_run_is_taken_down_by_the_deployment() -> None:
 
     (over,) = [each for each in server.there.values() if each.name == "mig-over"]
     assert [TEARDOWN] == [getattr(action, "deployment_id", None) for action in over.actions]
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        pytest.param(
+            {"name": "r", "notify": ["ops", "mail"]}, {"run_id": "r-01234567", "notify": ["ops", "mail"]}, id="two"
+        ),
+        pytest.param({}, {"run_id": "run-01234567", "notify": []}, id="a request that says nothing of it"),
+    ],
+)
+def test_a_dead_runs_teardown_tells_whom_its_request_names(
+    spec: dict[str, object], expected: dict[str, object]
+) -> None:
+    """What the server makes of the templates: the run's name, and a list of names, not its text."""
+    (action,) = named("mig-over").actions
+    run = SimpleNamespace(id=UUID("01234567-89ab-cdef-0123-456789abcdef"), parameters={"spec": spec})
+
+    parameters = deepcopy(action.parameters)
+    RunDeployment._upgrade_v1_templates(parameters)
+
+    made = hydrate(parameters, HydrationContext(render_jinja=True, jinja_context={"flow_run": run}))
+
+    assert expected == made
 
 
 def test_a_deployment_that_is_not_there_is_refused() -> None:

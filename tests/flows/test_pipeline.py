@@ -1,6 +1,6 @@
 """Promises of the story's order: what is said before anything is opened, and what is refused opens nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -8,7 +8,7 @@ import pytest
 
 from flows import pipeline as story
 from flows import telling
-from mig.errors import Failed
+from mig.errors import Failed, Refused
 from mig.plan import Plan
 from mig.spec import RunSpec, read
 from tasks.connect import Site
@@ -33,16 +33,21 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def propose(_: RunSpec, plan: Plan) -> None:
         happened.append(f"propose {plan.nodes[0].config_name}")
 
+    def known(names: Sequence[str]) -> None:
+        if unknown := {*names} - {"ops"}:
+            raise Refused("notify[0]", f"no notification block is called {unknown.pop()}", accepted="ops")
+
     def acquire(*_: Any, **__: Any) -> NoReturn:
         happened.append("acquire")
         raise Failed("capacity", "no")
 
+    monkeypatch.setattr(story, "check_known", known)
     monkeypatch.setattr(story, "publish_plan", propose)
     monkeypatch.setattr(story, "site", opened)
     monkeypatch.setattr(story, "record", lambda *_: None)
     monkeypatch.setattr(story, "stand", lambda *_: happened.append("stand"))
     monkeypatch.setattr(story, "acquire", acquire)
-    monkeypatch.setattr(story, "release", lambda *_: happened.append("release"))
+    monkeypatch.setattr(story, "release", lambda *_, **__: happened.append("release"))
     monkeypatch.setattr(telling, "publish", lambda *_: happened.append("report"))
     return happened
 
@@ -58,6 +63,9 @@ def test_the_plan_is_told_before_anything_is_opened(order: list[str]) -> None:
     ("changed", "sentence"),
     [
         pytest.param({"workloads": []}, "workloads: there are none; accepted: at least one", id="no workload"),
+        pytest.param(
+            {"notify": ["nobody"]}, "notify[0]: no notification block is called nobody", id="an unknown channel"
+        ),
         pytest.param({"max_usd": 1}, "max_usd: 1 is less than the plan may cost: ", id="too small a budget"),
     ],
 )

@@ -1,5 +1,6 @@
 """Promises of the teardown: it finds its place, and its end is named for what is left."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +22,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """An empty folder, and a World that knows the run `r-1`; the addresses at which something was taken down."""
     seen: list[str] = []
 
-    def release(place: Site, _: str) -> Released:
-        seen.append(place.address)
+    def release(place: Site, _: str, *, notify: Sequence[str]) -> Released:
+        seen.extend((place.address, *notify))
         return GONE
 
     monkeypatch.chdir(tmp_path)
@@ -47,6 +48,13 @@ def test_without_a_record_it_is_taken_down_where_one_stands(places: list[str]) -
     story.teardown.fn("r-1")
 
     assert ["standing"] == places
+
+
+def test_whom_the_run_was_to_tell_is_known_to_its_teardown(places: list[str]) -> None:
+    """The automation that starts it passes on the names of the dead run's request."""
+    story.teardown.fn("r-1", ("ops",))
+
+    assert ["standing", "ops"] == places
 
 
 def test_a_run_that_left_no_trace_is_refused(places: list[str]) -> None:
@@ -82,7 +90,7 @@ def test_the_end_is_named_for_what_is_left(
     monkeypatch: pytest.MonkeyPatch, released: Released, expected: tuple[str, str]
 ) -> None:
     """The state says whether anything may still be billed, and what; its data is the same as a value."""
-    monkeypatch.setattr(story, "release", lambda *_: released)
+    monkeypatch.setattr(story, "release", lambda *_, **__: released)
 
     state = story.teardown.fn("r-1")
 

@@ -1,6 +1,6 @@
 """Promises of what becomes of a request without capacity: one next try, in order, and none beside another's nodes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +30,7 @@ SPEC = read({
     "name": "r",
     "workloads": [{"name": "small", "kind": "train", "model": "mlp", "slice": "small"}],
     "capacity": {"markets": ["spot"], "zones": ["us-east-1a"], "attempts": 3, "retry_minutes": 15},
+    "notify": ["ops"],
 })  # fmt: skip
 THIS, NEXT, BEFORE = (UUID(int=n << 96) for n in (0xA, 0xB, 0xC))
 SHORT = NoCapacity((Tried(rung="spot p4d.24xlarge us-east-1a", outcome="refused", code="C", reason="none", seconds=1),))
@@ -56,6 +57,11 @@ class Server:
         self.asked.append((flow_run, name, due, tags))
         return SimpleNamespace(id=NEXT)
 
+    def announce(self, notice: Notice, *, to: Sequence[str]) -> None:
+        """Tell everybody, and whom the request names."""
+        assert SPEC.notify == to
+        self.told.append(notice)
+
     def tag(self, flow_run: UUID, tags: Collection[str]) -> None:
         """Change its tags."""
         self.tagged.append((flow_run, tags))
@@ -71,7 +77,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(story, "tag", made.tag)
     monkeypatch.setattr(story, "page", lambda run: f"http://pages/{run}")
     monkeypatch.setattr(story, "publish_tries", made.pages.append)
-    monkeypatch.setattr(story, "announce", made.told.append)
+    monkeypatch.setattr(story, "announce", made.announce)
     return made
 
 
@@ -207,7 +213,7 @@ def test_no_try_begins_beside_anothers_nodes(
     """What the one before has left is taken down before anything new is asked for."""
     done: list[str] = []
     monkeypatch.setattr(story, "remaining", lambda *_: there)
-    monkeypatch.setattr(story, "release", lambda _, run: done.append(run) or GONE)
+    monkeypatch.setattr(story, "release", lambda _, run, **__: done.append(run) or GONE)
 
     story.cleared(Try(after=after), SITE, SPEC)
 
@@ -217,7 +223,7 @@ def test_no_try_begins_beside_anothers_nodes(
 def test_what_cannot_be_taken_down_ends_the_try(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two tries' nodes are never paid for at once: it is named, and nothing is asked for."""
     monkeypatch.setattr(story, "remaining", lambda *_: ("p4d i-1",))
-    monkeypatch.setattr(story, "release", lambda *_: LEFT)
+    monkeypatch.setattr(story, "release", lambda *_, **__: LEFT)
 
     with pytest.raises(LeftBehind, match="p4d i-1"):
         story.cleared(Try(after=str(BEFORE)), SITE, SPEC)

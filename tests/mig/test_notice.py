@@ -112,3 +112,44 @@ def test_a_notice_is_a_line_too() -> None:
         "mig.capacity.refused r-1: rung: on-demand p4d.24xlarge us-east-1a, reason: Insufficient: There is none., "
         "next rung: none, next try: none"
     ) == str(told)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param(
+            notice.refused("r-1", short(SPOT.rung), offers=OFFERS, again=LATER),
+            (
+                "No capacity in one place: r-1",
+                f"Rung: {SPOT.rung}",
+                "Reason: Insufficient: There is none.",
+                f"Next rung: {ON_DEMAND.rung}",
+                f"Next price: ${PLAN.usd_per_hour:.2f} an hour",
+                "Next try: now",
+            ),
+            id="one offer was refused",
+        ),
+        pytest.param(
+            notice.exhausted(REPORT, again=""),
+            (
+                "No capacity anywhere: r-1",
+                f"Rung: {ON_DEMAND.rung}",
+                f"Reason: {ERROR}",
+                "Next rung: none",
+                "Next price: not known",
+                "Next try: none",
+            ),
+            id="all were",
+        ),
+        pytest.param(
+            notice.unverified("r-1", ("p4d i-1", "node group g")),
+            ("STILL BILLED? Not taken down: r-1", "Left: p4d i-1, node group g"),
+            id="something is left",
+        ),
+    ],
+)
+def test_a_notice_is_a_message_too(told: Notice, expected: tuple[str, ...]) -> None:
+    """A person reads which run it is about, and each fact on a line of its own, also that there is none."""
+    subject, *lines = expected
+
+    assert (subject, lines) == (told.subject, told.body.splitlines())

@@ -134,7 +134,7 @@ def test_what_was_tried_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch)
 def test_each_answer_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits for an event hears of a refusal when it comes, and of the offer that holds."""
     told: list[Notice] = []
-    monkeypatch.setattr(capacity, "announce", told.append)
+    monkeypatch.setattr(capacity, "announce", lambda notice, **_: told.append(notice))
 
     acquire(Account({"g1": [SHORT]}, {"g2": [LAUNCHED]}), monkeypatch)
 

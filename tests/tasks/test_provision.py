@@ -267,7 +267,7 @@ def test_what_is_left_is_named(world: World) -> None:
 def test_what_is_left_is_announced_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever takes down tells everybody what may still be billed; a teardown that is verified tells nobody."""
     told: list[Notice] = []
-    monkeypatch.setattr(provision, "announce", told.append)
+    monkeypatch.setattr(provision, "announce", lambda notice, **_: told.append(notice))
 
     release()
     world.instances = ["i-1"]
