@@ -17,6 +17,7 @@ from prefect import flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from bench.place import placed
 from bench.promise import Promise
 from flows.pipeline import FOLLOWERS, following
 from flows.server import server
@@ -27,7 +28,7 @@ from mig.readiness import ReadySlices
 from mig.spec import RunSpec, read
 from tasks import kube
 from tasks.capacity import acquire
-from tasks.connect import Site, kubernetes, site
+from tasks.connect import Site, kubernetes
 from tasks.identity import associate
 from tasks.launch import launch
 from tasks.provision import release
@@ -49,7 +50,7 @@ def measure() -> tuple[Promise, ...]:
     """Pairs on one World, after one that is not counted: it pays for what is imported and opened only once."""
     spec = _spec()
     plan = draw(spec, RUN_ID)
-    with patch("tasks.launch.sources", lambda: PROGRAMS), _reporting(), site(spec, RUN_ID, tell=print) as place:
+    with patch("tasks.launch.sources", lambda: PROGRAMS), _reporting(), placed(spec, RUN_ID, tell=print) as place:
         nodes = acquire.fn(place, spec, plan)
         ready = slices_ready.fn(place, plan, nodes, spec.release)
         ways = {"raw": lambda: _raw(place, spec, plan), "flow": lambda: _through_the_flow(place, spec, plan, ready)}

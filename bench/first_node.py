@@ -6,13 +6,13 @@ The steps are the flow's own, without Prefect around them. What a p4d takes to b
 
 import time
 
+from bench.place import placed
 from bench.promise import Promise
 from mig.plan import draw
 from mig.release import RELEASES
 from mig.spec import read
 from tasks import observe
 from tasks.capacity import acquire
-from tasks.connect import site
 from tasks.provision import release
 
 RUN_ID = "first-node-bench"
@@ -25,7 +25,7 @@ def measure() -> tuple[Promise, ...]:
     spec = read({"name": "first-node", "workloads": [workload], "capacity": {"markets": ["on-demand"]}})
     plan = draw(spec, RUN_ID)
     begun = time.perf_counter()
-    with site(spec, RUN_ID, tell=lambda _: None) as place:
+    with placed(spec, RUN_ID, tell=lambda _: None) as place:
         opened = time.perf_counter()
         acquire.fn(place, spec, plan)
         held = time.perf_counter()

@@ -29,7 +29,9 @@ from mig import census
 from mig.errors import Failed, Refused
 from mig.layout import mig_parted
 from mig.plan import Plan, draw, summary
+from mig.release import RELEASES
 from mig.spec import RunSpec, check
+from tasks.world import whole
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 stage = typer.Typer(no_args_is_help=True, help="The World of a rehearsal: its simulated cloud and its real servers.")
@@ -165,10 +167,14 @@ def slices(
 @stage.command("open")
 def world_open(
     time_scale: Annotated[float, typer.Option(min=1, max=600)] = 60,
-    bare: Annotated[bool, typer.Option("--bare", help="Its account has no cluster yet: see mig platform up.")] = False,
+    bare: Annotated[bool, typer.Option("--bare", help="Its account has nothing: the first run raises it.")] = False,
+    release: Annotated[str, typer.Option(help="The NVIDIA pair that stands in it: current, article.")] = "current",
 ) -> None:
-    """Open a World that stays until it is closed, and print the file that names it."""
-    _stage("open", "--time-scale", str(time_scale), *(["--bare"] if bare else []))
+    """Open a World that stays until it is closed, cluster and platform in it, and print the file that names it."""
+    if release not in RELEASES:
+        raise Refused("--release", f"{release} is no pair", accepted=", ".join(RELEASES))
+    standing = [] if bare else ["--standing"]
+    _stage("open", "--time-scale", str(time_scale), *standing, told="" if bare else whole(release))
 
 
 @stage.command("show")
@@ -232,13 +238,13 @@ def _everything(file: Path, home: Path, port: int, time_scale: float) -> Abstrac
 
         read_file(file)
 
-    return surroundings(time_scale, _say, own=at_home(home, port), meanwhile=look)
+    return surroundings(time_scale, _say, standing=whole(), own=at_home(home, port), meanwhile=look)
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _stage(*words: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "rehearsal.world", *words], check=False)
+def _stage(*words: str, told: str = "") -> None:
+    done = subprocess.run([sys.executable, "-m", "rehearsal.world", *words], input=told, text=True, check=False)
     raise typer.Exit(done.returncode)

@@ -16,6 +16,7 @@ def surroundings(
     tell: Callable[[str], None],
     *,
     keep: bool = False,
+    standing: str = "",
     own: Own | None = None,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> Iterator[str]:
@@ -28,6 +29,7 @@ def surroundings(
         time_scale: of the World, where none is given.
         tell: hears how far the World is.
         keep: the World of our own stays open afterwards.
+        standing: what stands in it from the start; empty: the first run raises what it needs.
         own: how a server of our own is started.
         meanwhile: done beside the two; what it raises ends them again.
     """
@@ -35,7 +37,7 @@ def surroundings(
         starting = beside.submit(orchestrator.enter_context, server(own))
         doing = beside.submit(meanwhile)
         if not world.given():
-            os.environ[world.GIVEN] = stage.enter_context(world.opened(time_scale, tell, keep=keep))
+            os.environ[world.GIVEN] = stage.enter_context(world.opened(time_scale, tell, keep=keep, standing=standing))
             stage.callback(os.environ.pop, world.GIVEN)
         doing.result()
         yield starting.result()

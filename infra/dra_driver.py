@@ -34,7 +34,13 @@ def dra_driver(
     """The driver's chart."""
     import pulumi
 
-    chart = Chart(
+    following = pulumi.ResourceOptions(depends_on=list(after))
+    return install(chart(release), pulumi.ResourceOptions.merge(opts, following))
+
+
+def chart(release: Release) -> Chart:
+    """The chart as we install it."""
+    return Chart(
         name=NAME,
         namespace=labels.DRA_NAMESPACE,
         chart=release.dra_chart,
@@ -42,4 +48,3 @@ def dra_driver(
         repository=release.dra_repository,
         values=values(release),
     )
-    return install(chart, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(after))))

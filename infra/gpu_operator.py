@@ -53,7 +53,13 @@ def gpu_operator(
 
     ours = pulumi.ResourceOptions(ignore_changes=["data"], depends_on=after)
     config = declare(node_config(standing_config()), pulumi.ResourceOptions.merge(opts, ours))
-    chart = Chart(
+    following = pulumi.ResourceOptions(depends_on=[config, *after])
+    return install(chart(release), pulumi.ResourceOptions.merge(opts, following))
+
+
+def chart(release: Release) -> Chart:
+    """The chart as we install it."""
+    return Chart(
         name=NAME,
         namespace=labels.OPERATOR_NAMESPACE,
         chart="gpu-operator",
@@ -61,4 +67,3 @@ def gpu_operator(
         repository=REPOSITORY,
         values=values(release),
     )
-    return install(chart, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[config, *after])))

@@ -72,9 +72,15 @@ def monitoring(opts: "pulumi.ResourceOptions", *, after: Sequence["pulumi.Resour
 
     following = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=list(after)))
     kept = pulumi.ResourceOptions.merge(following, pulumi.ResourceOptions(ignore_changes=["stringData"]))
-    secret = declare(_admin(), kept)
+    # Another password each time it is computed: the engine keeps the first.
+    secret = declare(admin(pulumi.Output.secret(password())), kept)
     declare(dashboard(), following)
-    chart = Chart(
+    return install(chart(), pulumi.ResourceOptions.merge(following, pulumi.ResourceOptions(depends_on=[secret])))
+
+
+def chart() -> Chart:
+    """The chart as we install it."""
+    return Chart(
         name=NAME,
         namespace=labels.MONITORING_NAMESPACE,
         chart="kube-prometheus-stack",
@@ -82,19 +88,20 @@ def monitoring(opts: "pulumi.ResourceOptions", *, after: Sequence["pulumi.Resour
         repository=REPOSITORY,
         values=values(),
     )
-    return install(chart, pulumi.ResourceOptions.merge(following, pulumi.ResourceOptions(depends_on=[secret])))
 
 
-def _admin() -> dict[str, Any]:
-    """Another password each time it is computed: the engine keeps the first."""
-    import pulumi
+def password() -> str:
+    """A random one."""
+    return secrets.token_urlsafe(24)
 
-    password = pulumi.Output.secret(secrets.token_urlsafe(24))
+
+def admin(of: Any) -> dict[str, Any]:  # noqa: ANN401 (a text, or Pulumi's promise of a secret one)
+    """Grafana's first user, by a password."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": GRAFANA_SECRET, "namespace": labels.MONITORING_NAMESPACE, "labels": labels.OURS},
-        "stringData": {USER_KEY: "admin", PASSWORD_KEY: password},
+        "stringData": {USER_KEY: "admin", PASSWORD_KEY: of},
     }
 
 

@@ -5,21 +5,30 @@ It knows nothing of runs, nor of AWS: a cluster somebody else made serves as wel
 nodes; GPU nodes are a run's own (infra.gpu_nodes).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from infra.dra_driver import chart as driver_chart
 from infra.dra_driver import dra_driver
+from infra.gpu_operator import chart as operator_chart
 from infra.gpu_operator import gpu_operator
 from infra.guardrail import admission
-from infra.monitoring import GRAFANA_SECRET, GRAFANA_SERVICE, monitoring
-from infra.objects import declare, namespace
+from infra.monitoring import GRAFANA_SECRET, GRAFANA_SERVICE, admin, dashboard, monitoring, password
+from infra.monitoring import chart as monitoring_chart
+from infra.objects import Chart, declare, namespace
+from mig import admission as rule
 from mig import labels
 from mig.device_class import API_VERSION, claim_spec, device_class, kinds, quota_key
+from mig.manifest import node_config
+from mig.parted import standing_config
 from mig.release import Release
 
 if TYPE_CHECKING:
     import pulumi
+
+
+_SPACES = (labels.MONITORING_NAMESPACE, labels.OPERATOR_NAMESPACE, labels.DRA_NAMESPACE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +55,37 @@ class PlatformArgs:
     teams: tuple[Team, ...] = (Team(namespace="mig-shared"),)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """Everything that the program makes, as values, in an order in which it can be made without an engine."""
+
+    objects: tuple[dict[str, Any], ...]
+    """Manifests; Grafana's first user has a password of his own each time."""
+    charts: tuple[Chart, ...]
+
+
+def contents(args: PlatformArgs) -> Contents:
+    """
+    What stands once the program has run.
+
+    That it is the same is held by tests/e2e/test_platform.py, on a real API server.
+    """
+    asked = kinds(args.instance_types)
+    return Contents(
+        objects=(
+            *(namespace(name) for name in _SPACES),
+            admin(password()),
+            dashboard(),
+            node_config(standing_config()),
+            rule.policy(),
+            rule.binding(),
+            *(device_class(kind) for kind in asked),
+            *(manifest for team in args.teams for manifest in _of_team(team, asked)),
+        ),
+        charts=(monitoring_chart(), operator_chart(args.release), driver_chart(args.release)),
+    )
+
+
 def stack_name(cluster: str) -> str:
     """The same each time it is computed."""
     return f"platform-{cluster}"
@@ -60,15 +100,14 @@ def program(args: PlatformArgs) -> Callable[[], None]:
 
         provider = pulumi_kubernetes.Provider("cluster", kubeconfig=args.kubeconfig, enable_server_side_apply=True)
         opts = pulumi.ResourceOptions(provider=provider)
-        spaces = (labels.MONITORING_NAMESPACE, labels.OPERATOR_NAMESPACE, labels.DRA_NAMESPACE)
-        watched, operated, driven = (declare(namespace(name), opts) for name in spaces)
+        watched, operated, driven = (declare(namespace(name), opts) for name in _SPACES)
         watching = monitoring(opts, after=[watched])
         operator = gpu_operator(args.release, opts, after=[operated, watching])
         dra_driver(args.release, opts, after=[driven, operator])
         admission(opts)
         _classes(args, opts)
         pulumi.export("release", args.release.name)
-        pulumi.export("grafana", {"namespace": spaces[0], "service": GRAFANA_SERVICE, "secret": GRAFANA_SECRET})
+        pulumi.export("grafana", {"namespace": _SPACES[0], "service": GRAFANA_SERVICE, "secret": GRAFANA_SECRET})
 
     return declare_all
 
@@ -80,12 +119,16 @@ def _classes(args: PlatformArgs, opts: "pulumi.ResourceOptions") -> None:
     for kind in asked:
         declare(device_class(kind), opts)
     for team in args.teams:
-        there = [declare(namespace(team.namespace), opts)]
-        following = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=there))
-        for kind in asked:
-            declare(_template(team, kind), following)
-        if team.most:
-            declare(_quota(team), following)
+        place, *within = _of_team(team, asked)
+        following = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[declare(place, opts)]))
+        for manifest in within:
+            declare(manifest, following)
+
+
+def _of_team(team: Team, asked: Sequence[str]) -> tuple[dict[str, Any], ...]:
+    """Its namespace, and what lies in it."""
+    quota = (_quota(team),) if team.most else ()
+    return (namespace(team.namespace), *(_template(team, kind) for kind in asked), *quota)
 
 
 def _template(team: Team, kind: str) -> dict[str, Any]:

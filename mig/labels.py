@@ -32,6 +32,9 @@ MIG_LABEL = "nvidia.com/mig-"
 """Prefix of GFD's per-profile labels, as `nvidia.com/mig-1g.5gb.count`."""
 
 GPU_TAINT = "nvidia.com/gpu"
+GPU_RESOURCE = "nvidia.com/gpu"
+"""What a device plugin offers on a node; of a cut GPU, by strategy, `nvidia.com/mig-1g.5gb`."""
+
 DRIVER = "gpu.nvidia.com"
 """The DRA driver's name, and the domain of its unqualified attributes."""
 

@@ -36,8 +36,12 @@ class NodeSeen:
     """Whether the DRA kubelet plugin's pod on this node is Ready."""
     plugin_pod: str
     """Its name; empty: there is none."""
+    manager_phase: str
+    """Of MIG Manager's pod on this node: `Running`, `Pending`, ...; empty: there is none."""
     manager_crashing: bool
     """Whether MIG Manager's container on this node waits in CrashLoopBackOff."""
+    offered: tuple[str, ...]
+    """The resources that a device plugin offers on this node, beside what the DRA driver announces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
-from mig import labels
+from mig import labels, missing
 from mig.layout import Geometry, NodeLayout
 from mig.readiness import DeviceSeen, NodeSeen, Wanted
 from mig.release import Release
@@ -82,6 +82,7 @@ def situation(wanted: Wanted, node: NodeSeen | None, past: Past, release: Releas
         or _unfit(node, release)
         or _miscounted(wanted, node, past, release)
         or _misannounced(wanted, node)
+        or _offered_twice(node)
         or Situation(key="agreed", why="cut as planned, once more to be sure")
     )
 
@@ -129,7 +130,19 @@ def _manager(wanted: Wanted, node: NodeSeen, past: Past, release: Release) -> Si
         case "rebooting":
             return Situation(key="rebooting", why="rebooting into MIG mode")
         case state:
-            return Situation(key=f"state {state}", why=f"MIG Manager has not taken up {ours!r} yet")
+            return _asleep(node) or Situation(key=f"state {state}", why=f"MIG Manager has not taken up {ours!r} yet")
+
+
+def _asleep(node: NodeSeen) -> Situation | None:
+    """Whether MIG Manager is not there at all: then no label is ever acted on."""
+    why = missing.link(node) if node.ready else ""
+    return _missing(why) if why else None
+
+
+def _missing(why: str) -> Situation:
+    minutes = missing.MISSING_SECONDS / 60
+    broken = f"for {minutes:.0f} minutes {why}"
+    return Situation(key=f"missing {why}", why=why, patience=missing.MISSING_SECONDS, broken=broken)
 
 
 def _failed(config: str, node: str, past: Past) -> Situation:
@@ -204,9 +217,9 @@ def _difference(layout: NodeLayout, node: NodeSeen) -> str:
     """How GFD's labels differ from the plan; empty: they agree."""
     product, strategy = node.labels.get(labels.GPU_PRODUCT, ""), node.labels.get(labels.MIG_STRATEGY, "")
     if product.endswith("-MIG-INVALID"):
-        return f"label {labels.GPU_PRODUCT} is {product!r}"
+        return f"label {labels.GPU_PRODUCT} is {product!r} (GPU Operator's mig.strategy must be 'mixed')"
     if strategy != "mixed":
-        return f"label {labels.MIG_STRATEGY} is {strategy!r}, not 'mixed'"
+        return f"label {labels.MIG_STRATEGY} is {strategy!r}, not 'mixed' (GPU Operator's mig.strategy)"
     planned = Counter({labels.profile_label(name, "count"): count for name, count in layout.geometry.counts})
     seen = {k: v for k, v in node.labels.items() if k.startswith(labels.MIG_LABEL) and k.endswith(".count")}
     return ", ".join(
@@ -218,8 +231,8 @@ def _difference(layout: NodeLayout, node: NodeSeen) -> str:
 
 def _misannounced(wanted: Wanted, node: NodeSeen) -> Situation | None:
     """Whether the DRA driver offers something other than the plan cuts, GPU for GPU."""
-    if not node.plugin_ready:
-        return Situation(key="plugin", why="the DRA plugin's pod is not Ready")
+    if why := missing.plugin(node):
+        return _missing(why)
     whole = sum(device.type == "gpu" for device in node.devices)
     if _cut(wanted.layout.gpus) == _announced(node.devices) and not whole:
         return None
@@ -228,6 +241,15 @@ def _misannounced(wanted: Wanted, node: NodeSeen) -> Situation | None:
     return Situation(
         key="misannounced", why=f"the DRA plugin announces {found} MIG devices{besides}, not the {planned} planned ones"
     )
+
+
+def _offered_twice(node: NodeSeen) -> Situation | None:
+    """Whether a device plugin gives away what the DRA driver does: nothing tells the two of each other."""
+    if not node.offered:
+        return None
+    why = f"a device plugin offers {', '.join(node.offered)} on it, beside the DRA driver"
+    broken = f"{why}: one slice could be given to two pods; GPU Operator's devicePlugin.enabled must be false"
+    return Situation(key="offered twice", why=why, patience=GRACE_SECONDS, broken=broken)
 
 
 def _cut(gpus: Iterable[Geometry]) -> Counter[frozenset[tuple[str, int]]]:

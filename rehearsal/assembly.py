@@ -27,8 +27,8 @@ class Assembly:
     """Private; everything but the bucket's data lies in it, and ends with it."""
     binaries: Binaries
     time_scale: float
-    bare: bool
-    """Whether the account has no cluster yet: the platform's stacks make one."""
+    standing: Path | None
+    """The file that says what stands in its cluster from the start; None: it has none, and runs raise one."""
     say: Callable[[str], None]
     """Where progress is told."""
 
@@ -57,7 +57,7 @@ def assemble(wanted: Assembly, parts: ExitStack) -> Callable[[], str | None]:
         tell("S3 is ready")
     from rehearsal.simulation import SIMULATED, simulate
 
-    simulated = simulate(wanted.folder, Clock(wanted.time_scale), plane, bucket, parts, bare=wanted.bare)
+    simulated = simulate(wanted.folder, Clock(wanted.time_scale), plane, bucket, parts, standing=wanted.standing)
     tell("cloud, provider and NVIDIA's parts are ready")
     environment = {
         "KUBECONFIG": str(plane.kubeconfig),

@@ -1,5 +1,5 @@
 """
-What a run has asked the stage to do to it: its seed, its NVIDIA release and its faults, enrolled by the run's name.
+What a run has asked the stage to do to it: its seed and its faults, enrolled by the run's name.
 
 Whatever is simulated looks its orders up here by the run that its tag or label names, so that many runs share one World
 and a fault hits the resources of its own run only. The part that a fault is for knows what its fields mean; nothing
@@ -28,8 +28,6 @@ class Enrolment:
     seed: int
     """Where the stage rolls dice for this run, it starts here."""
     faults: tuple[Fault, ...]
-    release: str
-    """The NVIDIA pair: a key of `mig.release.RELEASES`."""
 
     def of(self, kind: str) -> tuple[Fault, ...]:
         """The faults of one kind, in the order they were written."""
@@ -42,17 +40,16 @@ def enroll(folder: Path, enrolment: Enrolment) -> Path:
         "run_id": enrolment.run_id,
         "seed": enrolment.seed,
         "faults": [dict(fault) for fault in enrolment.faults],
-        "release": enrolment.release,
     }
     return private.write(_file(private.folder(folder / _FOLDER).parent, enrolment.run_id), json.dumps(content).encode())
 
 
 def enrolled(folder: Path, run_id: str) -> Enrolment:
-    """What a run asked for; a run that never enrolled gets the current release and no faults."""
+    """What a run asked for; a run that never enrolled meets no faults."""
     try:
         content = json.loads(_file(folder, run_id).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return Enrolment(run_id=run_id, seed=0, faults=(), release="current")
+        return Enrolment(run_id=run_id, seed=0, faults=())
     return Enrolment(**{**content, "faults": tuple(content["faults"])})
 
 

@@ -44,7 +44,7 @@ def main() -> int:
                 folder=orders.folder,
                 binaries=orders.binaries,
                 time_scale=orders.time_scale,
-                bare=orders.bare,
+                standing=orders.standing,
                 say=_say,
             )
             ended = assemble(assembly, parts)
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--binaries", type=lambda root: Binaries(Path(root)), required=True)
     parser.add_argument("--time-scale", type=float, required=True)
-    parser.add_argument("--bare", action="store_true")
+    parser.add_argument("--standing", type=Path)
     parser.add_argument("--owner", type=lambda text: Process(*map(int, text.split(":"))), help="PID:STARTED")
     return parser
 

@@ -16,8 +16,11 @@ from rehearsal.aws.cloud import Cloud
 from rehearsal.aws.provider import Provider
 from rehearsal.aws.resource import Aws
 from rehearsal.clock import Clock
+from rehearsal.furnishing import furnish
+from rehearsal.kubernetes.helm import Releases
 from rehearsal.kubernetes.provider import Provider as KubernetesProvider
 from rehearsal.node.fleet import Fleet
+from rehearsal.nvidia.chart_rules import refusal
 from rehearsal.nvidia.gpu_operator import GpuOperator
 from rehearsal.servers.bucket import Bucket, Credentials
 from rehearsal.servers.control_plane import ControlPlane
@@ -33,12 +36,12 @@ SIMULATED = (
 
 
 def simulate(
-    folder: Path, clock: Clock, plane: ControlPlane, bucket: Bucket, parts: ExitStack, *, bare: bool
+    folder: Path, clock: Clock, plane: ControlPlane, bucket: Bucket, parts: ExitStack, *, standing: Path | None
 ) -> Mapping[str, str]:
     """
     Start the simulated parts on the real ones that they need, and leave their ends with `parts`.
 
-    The account has a cluster already, or, where it is `bare`, nothing.
+    The account has nothing, or a cluster already, in which that stands which the file `standing` says.
 
     Returns:
         What a run needs in its environment to reach them.
@@ -57,15 +60,19 @@ def simulate(
         client_ca=plane.kubelet_trust,
         environment={"AWS_ENDPOINT_URL_S3": bucket.endpoint, "AWS_REGION": REGION},
         grant=lambda namespace, account: _grant(namespace, account, cloud=cloud, bucket=bucket),
+        driver=operator.driver,
         stack=operator.stack,
     )
     parts.callback(fleet.stop)
     parts.callback(cloud.stop)
-    cloud.start(fleet, furnished=not bare)
+    cloud.start(fleet, furnished=standing is not None)
     closed = threading.Event()
+    releases = Releases(api=api, refusal=refusal)
+    if standing is not None:
+        furnish(api, standing, releases, closed)
     provider = Provider(Aws(region=REGION, client=cloud.client, clock=clock, closed=closed))
     parts.callback(provider.stop)
-    objects = KubernetesProvider(api, closed)
+    objects = KubernetesProvider(api, closed, releases)
     parts.callback(objects.stop)
     parts.callback(closed.set)
     return {**cloud.environment(), "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port},kubernetes:{objects.port}"}

@@ -1,13 +1,14 @@
 """
 The shell of the stage: a World is opened, shown and closed as a process, so that nothing of the product imports it.
 
-    python -m rehearsal.world open [--owner PID] [--time-scale 60] [--bare] [--folder DIR]
+    python -m rehearsal.world open [--owner PID] [--time-scale 60] [--folder DIR] [--standing < STANDING.json]
     python -m rehearsal.world show FILE
     python -m rehearsal.world enroll FILE < ENROLMENT.json
     python -m rehearsal.world close FILE
 
 `open` prints the path of the World's file on standard output and its progress on standard error. A World with an owner
-ends when that process does; one without stands until `close`.
+ends when that process does; one without stands until `close`. Its account has nothing, unless standard input says what
+stands in its cluster already.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rehearsal import furnishing, private
 from rehearsal.address import FAILED, FILE, READY, SECRETS, Address
 from rehearsal.errors import StageError
 from rehearsal.faults import Enrolment, enroll
@@ -52,15 +54,15 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def opened(*, owner: Process | None, time_scale: float, bare: bool = False, parent: Path | None) -> Iterator[Path]:
+def opened(*, owner: Process | None, time_scale: float, parent: Path | None, standing: str = "") -> Iterator[Path]:
     """
     Open a World and wait until it is ready; inside, the path of its file. Left in peace it stands, by an error it ends.
 
     Args:
         owner: the process whose end ends the World; None: it stands until it is closed.
         time_scale: how many simulated seconds pass in one of the wall's.
-        bare: whether its account has nothing yet, instead of a cluster and what belongs to one.
         parent: where the World's private folder is made; None: the system's place for temporary files.
+        standing: what stands in its cluster from the start (rehearsal.furnishing); empty: it has no cluster.
     """
     if sys.platform != "linux":
         raise StageError("a rehearsal needs Linux: it leaves nothing behind by means that only Linux has")
@@ -70,7 +72,8 @@ def opened(*, owner: Process | None, time_scale: float, bare: bool = False, pare
     keeper = [*module, "rehearsal.keeper", str(folder), "--binaries", str(root), "--time-scale", str(time_scale)]
     if owner is not None:
         keeper += ["--owner", f"{owner.pid}:{owner.started}"]
-    keeper += ["--bare"] if bare else []
+    if standing:
+        keeper += ["--standing", str(private.write(folder / furnishing.FILE, standing.encode()))]
     listens, word = os.pipe()
     guard = subprocess.Popen(
         [*module, "rehearsal.guard", str(folder), *keeper],
@@ -138,12 +141,12 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("open", help="open a World and print the path of its file")
     verb.add_argument("--owner", type=_process, metavar="PID", help="end the World when this process ends")
     verb.add_argument("--time-scale", type=_scale, default=60.0, help="simulated seconds in one of the wall's")
-    verb.add_argument("--bare", action="store_true", help="its account has no cluster yet")
+    verb.add_argument("--standing", action="store_true", help="standard input says what stands in its cluster")
     verb.add_argument("--folder", type=Path, help="where the World's private folder is made")
     verb.set_defaults(act=_open)
     for name, act, what in (
         ("show", _show, "print what it is, as JSON"),
-        ("enroll", _enroll, "tell it a run's seed, release and faults, as JSON on standard input"),
+        ("enroll", _enroll, "tell it a run's seed and faults, as JSON on standard input"),
         ("close", _close, "end it"),
     ):
         verb = verbs.add_parser(name, help=what)
@@ -170,7 +173,8 @@ def _scale(text: str) -> float:
 
 
 def _open(orders: argparse.Namespace) -> None:
-    with opened(owner=orders.owner, time_scale=orders.time_scale, bare=orders.bare, parent=orders.folder) as file:
+    standing = sys.stdin.read() if orders.standing else ""
+    with opened(owner=orders.owner, time_scale=orders.time_scale, parent=orders.folder, standing=standing) as file:
         print(file, flush=True)  # noqa: T201 - a shell prints
 
 
@@ -184,9 +188,7 @@ def _enroll(orders: argparse.Namespace) -> None:
         enrolment = Enrolment(**{**content, "faults": tuple(content["faults"])})
         enroll(Address.read(orders.file).folder, enrolment)
     except (ValueError, TypeError, KeyError) as error:
-        raise StageError(
-            f"standard input holds no enrolment ({error}); wanted: run_id, seed, faults, release"
-        ) from error
+        raise StageError(f"standard input holds no enrolment ({error}); wanted: run_id, seed, faults") from error
 
 
 def _close(orders: argparse.Namespace) -> None:

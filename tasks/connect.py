@@ -235,4 +235,4 @@ def _world(address: str) -> dict[str, Any]:
 def _enrolment(spec: RunSpec, run_id: str, nth: int) -> str:
     met = (fault for fault in spec.rehearsal.faults if not fault.tries or nth <= fault.tries)
     faults = [fault.model_dump(exclude={"tries"}) for fault in met]
-    return json.dumps({"run_id": run_id, "seed": spec.rehearsal.seed, "faults": faults, "release": spec.release})
+    return json.dumps({"run_id": run_id, "seed": spec.rehearsal.seed, "faults": faults})

@@ -22,6 +22,7 @@ SLICES = "/apis/resource.k8s.io/v1/resourceslices"
 CLAIMS = "/apis/resource.k8s.io/v1/resourceclaims"
 CLASSES = "/apis/resource.k8s.io/v1/deviceclasses"
 SLICE = "memorySlice"
+NVIDIA = "nvidia.com/"
 FRESH = 1.0
 """Wall seconds for which one look at a namespace serves everybody who asks."""
 
@@ -138,8 +139,16 @@ def _node(node: Object, slices: list[Object], plugins: list[Object], managers: l
         slice_uids=tuple(s["metadata"]["uid"] for s in slices),
         plugin_ready=plugin is not None and _condition(plugin, "Ready"),
         plugin_pod=_name(plugin) if plugin else "",
+        manager_phase=next((p["status"].get("phase", "Pending") for p in managers), ""),
         manager_crashing=any(_waits_in(p, "CrashLoopBackOff") for p in managers),
+        offered=_offered(node),
     )
+
+
+def _offered(node: Object) -> tuple[str, ...]:
+    """The resources of NVIDIA's that the node has for pods that ask for them as such."""
+    allocatable = node["status"].get("allocatable", {})
+    return tuple(sorted(name for name, count in allocatable.items() if name.startswith(NVIDIA) and count != "0"))
 
 
 def _device(device: Object) -> DeviceSeen:

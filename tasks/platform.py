@@ -12,13 +12,17 @@ from infra import programs
 from infra.backend import STANDING, Backend
 from infra.monitoring import PASSWORD_KEY, USER_KEY
 from infra.programs import Given, Layer
+from mig import labels
 from mig.changes import NONE, Changes
+from mig.charts import RECORDS, Chart, agree, recorded
 from mig.errors import Refused
+from mig.release import RELEASES
 from mig.spec import RunSpec
 from mig.verdict import Settled
+from tasks import kube
 from tasks.account import checked, wanted
 from tasks.aws import call
-from tasks.connect import Site, backend
+from tasks.connect import Site, backend, kubernetes
 from tasks.pending import identify
 from tasks.progress import Bar, say
 from tasks.wait import PacedClock, Patience, until
@@ -76,17 +80,26 @@ def stand(site: Site, spec: RunSpec) -> Changes:
     """
     What runs stand on is there: what is missing of it is raised, where the request allows that; what was raised.
 
-    A cluster that no stack of ours made is let be, and taken as it is. Raises Refused where something is missing.
+    A cluster that no stack of ours made is let be, and taken as it is. Raises Refused where something is missing, or
+    another pair of NVIDIA's charts stands there than the request names.
     """
     ground, top = names(site)
     given = standing(site, (ground, top))
     if stands(site) and (ground not in given or given.get(top)):
+        agree(installed(site), RELEASES[spec.release], cluster=site.cluster)
         return NONE
     if not spec.eks.raise_missing:
         why = f"of the cluster {site.cluster} and what stands in it something is missing"
         raise Refused("eks.raise_missing", why, accepted="true, or `mig platform up` first")
     checked(site, spec)
     return raise_all(site, layers(site, spec)).whole
+
+
+def installed(site: Site) -> tuple[Chart, ...]:
+    """The charts that Helm has recorded where NVIDIA's are installed."""
+    client, spaces = kubernetes(site), (labels.OPERATOR_NAMESPACE, labels.DRA_NAMESPACE)
+    records = (kube.items(client, f"/api/v1/namespaces/{space}/secrets", labelSelector=RECORDS) for space in spaces)
+    return tuple(chart for found in records for chart in recorded(found))
 
 
 def foresee(site: Site, upwards: Sequence[Layer]) -> Foreseen:

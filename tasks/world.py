@@ -1,12 +1,15 @@
 """The one seam to the stage: a World is opened, told of a run and closed as a program. Nothing of it is imported."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 
 from mig.errors import Failed
+from mig.release import RELEASES
 
 GIVEN = "MIG_WORLD"
 """Names the private file of a World that is open already; unset: a rehearsal opens one for itself."""
@@ -18,13 +21,14 @@ def given() -> str:
 
 
 @contextmanager
-def opened(time_scale: float, tell: Callable[[str], None], *, keep: bool = False) -> Iterator[str]:
+def opened(time_scale: float, tell: Callable[[str], None], *, keep: bool = False, standing: str = "") -> Iterator[str]:
     """
     A World of our own, by its private file; it is closed at the end, and when this process dies, unless it is kept.
 
+    Its account has nothing, and the first run raises what it stands on, unless `standing` says what stands already.
     Raises Failed, with the World's own sentence, when it does not open.
     """
-    address = _open(time_scale, tell, keep=keep)
+    address = _open(time_scale, tell, keep=keep, standing=standing)
     try:
         yield address
     finally:
@@ -32,6 +36,14 @@ def opened(time_scale: float, tell: Callable[[str], None], *, keep: bool = False
             tell(f"the World stays open; close it with: mig world close {address}")
         else:
             ask("close", address)
+
+
+def whole(release: str = "current") -> str:
+    """What the platform of this pair is made of, so that a World has it from the start, without an engine."""
+    from infra import platform
+
+    of = platform.contents(platform.PlatformArgs(cluster="", release=RELEASES[release], kubeconfig=""))
+    return json.dumps({"objects": of.objects, "charts": [asdict(chart) for chart in of.charts]})
 
 
 def ask(verb: str, *words: str, told: str = "") -> str:
@@ -42,10 +54,14 @@ def ask(verb: str, *words: str, told: str = "") -> str:
     return done.stdout
 
 
-def _open(time_scale: float, tell: Callable[[str], None], *, keep: bool) -> str:
+def _open(time_scale: float, tell: Callable[[str], None], *, keep: bool, standing: str) -> str:
     owner = [] if keep else ["--owner", str(os.getpid())]
-    command = _command("open", "--time-scale", str(time_scale), *owner)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as opening:
+    command = _command("open", "--time-scale", str(time_scale), *owner, *(["--standing"] if standing else []))
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as opening:
+        if opening.stdin:
+            with suppress(BrokenPipeError), opening.stdin as told:  # it has ended, and says why
+                told.write(standing)
         said = ""
         for line in opening.stderr or ():
             said = line.strip()

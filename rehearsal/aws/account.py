@@ -1,7 +1,8 @@
 """
-What the simulated AWS account has from the start: a network over three zones, the roles, and one EKS cluster.
+What the simulated AWS account has where a cluster is there already: a network over three zones, roles, the cluster.
 
-It stands for what the `platform` stack makes on a real account, under the names that it uses there.
+It is as much of what the stack `cluster-NAME` makes, and under the same names, as a run looks at; what runs stand on
+inside the cluster is `rehearsal.furnishing`'s.
 """
 
 import json

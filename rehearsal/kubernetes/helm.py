@@ -7,7 +7,7 @@ A chart is not fetched and nothing of it is rendered: a record proves what was a
 import base64
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +18,9 @@ from rehearsal.kubernetes.resource import Inputs, Outputs, Refused, identity
 TYPE = "helm.sh/release.v1"
 """Of the Secrets."""
 
+OWNED = "owner=helm"
+"""What selects them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
@@ -27,7 +30,7 @@ class Release:
     namespace: str
     revision: int
     chart: str
-    """As it was asked for: a chart's name, or an `oci://` address."""
+    """Its name, without the address where it lies."""
     version: str
     values: Mapping[str, Any]
 
@@ -37,6 +40,8 @@ class Releases:
     """The releases of one cluster, as Pulumi's `helm.v3.Release` treats them."""
 
     api: ApiServer
+    refusal: Callable[[Release], str] = lambda _: ""
+    """Why a release cannot be; empty: it can, or nobody here knows its chart."""
 
     def named(self, inputs: Inputs, fallback: str) -> Inputs:
         """In a namespace, which is `default` where the program names none."""
@@ -69,7 +74,7 @@ class Releases:
 
     def delete(self, inputs: Inputs) -> None:
         """All revisions go."""
-        self.api.delete(_secrets(inputs["namespace"]), None, labelSelector=f"owner=helm,name={inputs['name']}")
+        self.api.delete(_secrets(inputs["namespace"]), None, labelSelector=f"{OWNED},name={inputs['name']}")
 
     def _newest(self, inputs: Inputs) -> Release | None:
         found = releases(self.api, inputs["namespace"])
@@ -80,10 +85,12 @@ class Releases:
             name=inputs["name"],
             namespace=inputs["namespace"],
             revision=revision,
-            chart=inputs["chart"],
+            chart=inputs["chart"].rsplit("/", 1)[-1],
             version=inputs.get("version", ""),
             values=inputs.get("values", {}),
         )
+        if why := self.refusal(release):
+            raise Refused(f'Helm release "{release.namespace}/{release.name}": {why}')
         try:
             self.api.create(_secrets(release.namespace), record(release))
         except ApiError as error:
@@ -94,7 +101,7 @@ class Releases:
 def releases(api: ApiServer, namespace: str) -> Iterator[Release]:
     """Every revision that a namespace holds."""
     try:
-        found = api.get(_secrets(namespace), labelSelector="owner=helm")["items"]
+        found = api.get(_secrets(namespace), labelSelector=OWNED)["items"]
     except ApiError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise Refused(str(error)) from error
@@ -104,7 +111,7 @@ def releases(api: ApiServer, namespace: str) -> Iterator[Release]:
 
 def record(release: Release) -> Object:
     """The Secret of one revision: JSON, compressed, encoded by Helm and again because it lies in a Secret."""
-    chart = {"metadata": {"name": release.chart.rsplit("/", 1)[-1], "version": release.version}}
+    chart = {"metadata": {"name": release.chart, "version": release.version}}
     content = {
         "name": release.name,
         "namespace": release.namespace,

@@ -32,8 +32,8 @@ _NOT_OBJECTS = ("kubernetes:helm.sh/", "kubernetes:yaml", "kubernetes:kustomize"
 class Provider(Server):
     """The server in front of one cluster."""
 
-    def __init__(self, api: ApiServer, closed: Event) -> None:
-        super().__init__(_Servicer(api, closed))
+    def __init__(self, api: ApiServer, closed: Event, releases: Releases) -> None:
+        super().__init__(_Servicer(api, closed, releases))
 
 
 class _Servicer(Servicer):
@@ -41,10 +41,10 @@ class _Servicer(Servicer):
 
     version = "4.34.2"
 
-    def __init__(self, api: ApiServer, closed: Event) -> None:
+    def __init__(self, api: ApiServer, closed: Event, releases: Releases) -> None:
         self._address = api.address
         self._objects = Objects(api=api, closed=closed)
-        self._releases = Releases(api=api)
+        self._releases = releases
 
     def CheckConfig(self, request: provider_pb2.CheckRequest, _context: Call) -> provider_pb2.CheckResponse:
         given = plain(request.news).get("kubeconfig", "")

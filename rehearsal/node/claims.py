@@ -65,7 +65,9 @@ def claim_names(pod: Object) -> dict[str, str]:
     return names
 
 
-def devices(pod: Object, claim: str, found: Object, slices: Sequence[Object], release: Release) -> tuple[Device, ...]:
+def devices(
+    pod: Object, claim: str, found: Object, slices: Sequence[Object], driver: Release | None
+) -> tuple[Device, ...]:
     """
     The devices of one claim of a pod.
 
@@ -74,14 +76,14 @@ def devices(pod: Object, claim: str, found: Object, slices: Sequence[Object], re
         claim: what the pod's containers call the claim.
         found: the ResourceClaim.
         slices: the node's ResourceSlices, as they are now.
-        release: whose words are used when a device is not among them.
+        driver: in whose words it is said that a device is not among them; None: there is no driver any more.
     """
     status = found.get("status", {})
     name = found["metadata"]["name"]
     if not any(user["uid"] == pod["metadata"]["uid"] for user in status.get("reservedFor", [])):
         raise Held(DRA_ERROR, f"claim {name} is not reserved for this pod")
     results = status.get("allocation", {}).get("devices", {}).get("results", [])
-    return tuple(_device(claim, name, result, slices, release) for result in results)
+    return tuple(_device(claim, name, result, slices, driver) for result in results)
 
 
 def visible(container: Object, given: Sequence[Device]) -> str:
@@ -97,14 +99,14 @@ def _wanted(container: Object, given: Sequence[Device]) -> Iterator[Device]:
                 yield device
 
 
-def _device(claim: str, name: str, result: Object, slices: Sequence[Object], release: Release) -> Device:
-    driver, pool, wanted = result["driver"], result["pool"], result["device"]
-    specs = [s["spec"] for s in slices if s["spec"]["driver"] == driver and s["spec"]["pool"]["name"] == pool]
-    if not specs:
-        raise Held(DRA_ERROR, f"prepare dynamic resources: DRA driver {driver} is not registered")
+def _device(claim: str, name: str, result: Object, slices: Sequence[Object], driver: Release | None) -> Device:
+    whose, pool, wanted = result["driver"], result["pool"], result["device"]
+    specs = [s["spec"] for s in slices if s["spec"]["driver"] == whose and s["spec"]["pool"]["name"] == pool]
+    if driver is None or not specs:
+        raise Held(DRA_ERROR, f"prepare dynamic resources: DRA driver {whose} is not registered")
     for device in (device for spec in specs for device in spec.get("devices", [])):
         if device["name"] == wanted:
             uuid = device.get("attributes", {}).get("uuid", {}).get("string", "")
-            return Device(claim=claim, request=result["request"], driver=driver, pool=pool, name=wanted, uuid=uuid)
-    error = release.stale_error(wanted)
+            return Device(claim=claim, request=result["request"], driver=whose, pool=pool, name=wanted, uuid=uuid)
+    error = driver.stale_error(wanted)
     raise Held(DRA_ERROR, f"prepare dynamic resources: NodePrepareResources failed for ResourceClaim {name}: {error}")

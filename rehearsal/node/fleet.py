@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mig.release import RELEASES
+from mig.release import Release
 from rehearsal import private
 from rehearsal.api_server import ApiError, ApiServer, Object, Watch
 from rehearsal.clock import Clock
@@ -49,6 +49,8 @@ class Fleet:
     """What every process is told besides its manifest."""
     grant: Grant
     """Which S3 credentials a namespace's service account has."""
+    driver: Callable[[], Release | None]
+    """The DRA driver that stands in the cluster now; None: there is none."""
     stack: Callable[[Instance, Callable[[], None]], InProcess]
     """Makes the NVIDIA side of one node; it is given what reboots the node."""
 
@@ -77,7 +79,7 @@ class Fleet:
         """Boot a machine, and do not wait: its Node registers when it is up."""
         site = Site(
             node=instance.name,
-            release=RELEASES[instance.enrolment.release],
+            driver=self.driver,
             api=self._api,
             runtime=self._runtime,
             devices=Devices(),

@@ -29,24 +29,6 @@ class Instance:
     """What the run has asked the stage to do to it."""
 
 
-class NoPrograms:
-    """What a node without GPUs has of NVIDIA's: nothing."""
-
-    def owns(self, _pod: Object) -> bool:
-        """None is: it runs as a process, if it runs at all."""
-        return False
-
-    def start(self, pod: Object) -> None:
-        """Never asked for."""
-
-    def ready(self, _pod: Object) -> bool:
-        """Never asked for."""
-        return False
-
-    def stop(self, pod: Object) -> None:
-        """Never asked for."""
-
-
 class InProcess(Protocol):
     """Programs of one node that are simulated, one for each pod: no process is started for them."""
 

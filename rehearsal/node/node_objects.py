@@ -14,8 +14,6 @@ from mig import labels
 from rehearsal.api_server import ApiError, ApiServer, Object
 
 _SLICES = "/apis/resource.k8s.io/v1/resourceslices"
-_OPERATOR_PODS = f"/api/v1/namespaces/{labels.OPERATOR_NAMESPACE}/pods"
-_CONFIG_MAP = f"/api/v1/namespaces/{labels.OPERATOR_NAMESPACE}/configmaps/{labels.MIG_PARTED_CONFIG}"
 _DAEMON_SETS = "/apis/apps/v1/daemonsets"
 
 
@@ -40,9 +38,14 @@ class NodeObjects:
         """Set labels of the Node; None removes one."""
         self._api.patch(self._path, {"metadata": {"labels": dict(changes)}})
 
-    def operator_pods(self, app: str) -> int:
-        """How many pods of this label `app` the operator's namespace has on the node, those that end included."""
-        return len(self._api.get(_OPERATOR_PODS, **self._here(app))["items"])
+    def offer(self, resources: Mapping[str, int]) -> None:
+        """Say how much of these resources the node has, as the kubelet does for a device plugin."""
+        amounts = {name: str(count) for name, count in resources.items()}
+        self._api.patch(f"{self._path}/status", {"status": {"capacity": amounts, "allocatable": amounts}})
+
+    def pods(self, namespace: str, app: str) -> int:
+        """How many pods of this label `app` a namespace has on the node, those that end included."""
+        return len(self._api.get(_pods(namespace), **self._here(app))["items"])
 
     def client_pods(self) -> int:
         """How many pods on the node belong to a DaemonSet, anywhere, that selects by the client label."""
@@ -54,9 +57,9 @@ class NodeObjects:
         pods = self._api.get("/api/v1/pods", fieldSelector=f"spec.nodeName={self._node}")["items"]
         return sum(bool(clients & _daemon_sets(pod)) for pod in pods)
 
-    def delete_operator_pods(self, app: str) -> None:
+    def delete_pods(self, namespace: str, app: str) -> None:
         """Delete those pods, as `kubectl delete pod -l` does."""
-        self._api.delete(_OPERATOR_PODS, None, **self._here(app))
+        self._api.delete(_pods(namespace), None, **self._here(app))
 
     def publish(self, manifest: Object) -> None:
         """The node's ResourceSlice: changed in place where there is one, under the generation that it had."""
@@ -71,10 +74,11 @@ class NodeObjects:
         for found in self._slices():
             self._api.delete(f"{_SLICES}/{found['metadata']['name']}")
 
-    def config_file(self) -> object:
-        """Our own mig-parted file as far as somebody has written one; None: there is none, or it is no YAML."""
+    def config_file(self, namespace: str, name: str) -> object:
+        """What a ConfigMap holds as MIG Manager's file; None: there is no such file, or it is no YAML."""
+        path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
         try:
-            return yaml.safe_load(self._api.get(_CONFIG_MAP).get("data", {}).get("config.yaml", ""))
+            return yaml.safe_load(self._api.get(path).get("data", {}).get("config.yaml", ""))
         except yaml.YAMLError:
             return None
         except ApiError as error:
@@ -89,6 +93,10 @@ class NodeObjects:
 
     def _here(self, app: str) -> dict[str, str]:
         return {"labelSelector": f"app={app}", "fieldSelector": f"spec.nodeName={self._node}"}
+
+
+def _pods(namespace: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/pods"
 
 
 def _daemon_sets(pod: Object) -> set[tuple[str, str]]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 
-from rehearsal.api_server import ApiError, ApiServer, Object
+from rehearsal.api_server import ApiError, ApiServer, Object, timestamp
 from rehearsal.node import pod_status
 from rehearsal.node.pod_address import address
 from rehearsal.node.pod_status import Report
@@ -54,6 +54,25 @@ class PodObject:
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": self.uid}}
         self._removed = self._removed or self._ask(lambda: self._api.delete(self._path, options))
         return self._removed
+
+    def warn(self, reason: str, message: str) -> None:
+        """Leave an event, which `kubectl describe` shows with the pod."""
+        metadata, now = self.content["metadata"], timestamp(time.time())
+        about = {"kind": "Pod", "apiVersion": "v1", **{key: metadata[key] for key in ("namespace", "name", "uid")}}
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
+            "involvedObject": about,
+            "type": "Warning",
+            "reason": reason,
+            "message": message,
+            "source": {"component": "kubelet", "host": self.content["spec"].get("nodeName", "")},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        self._ask(lambda: self._api.create(f"/api/v1/namespaces/{metadata['namespace']}/events", event))
 
     def collect(self) -> bool:
         """Do what PodGC does to a pod whose node is no more: it was disrupted, and goes."""

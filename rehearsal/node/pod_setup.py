@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -30,7 +30,8 @@ class Site:
     """What all pods of one node share."""
 
     node: str
-    release: Release
+    driver: Callable[[], Release | None]
+    """The DRA driver that stands in the cluster now."""
     api: ApiServer
     runtime: Runtime
     devices: Devices
@@ -119,7 +120,7 @@ def _devices(pod: Object, site: Site) -> tuple[Device, ...]:
     return tuple(
         device
         for claim, content in found.items()
-        for device in claims.devices(pod, claim, content, slices, site.release)
+        for device in claims.devices(pod, claim, content, slices, site.driver())
     )
 
 

@@ -1,24 +1,29 @@
 """
 The pods of a node whose programs are simulated: the node's NVIDIA stack runs them, the kubelet reports them.
 
-One thread for all of one node. It asks the stack again and again which of them are ready: nothing tells it.
+One thread for all of one node. It asks the stack again and again which of them are ready: nothing tells it. Of their
+volumes a ConfigMap is looked for, as what is not there keeps a pod from starting; nobody reads a file of theirs.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from queue import Empty, SimpleQueue
 
-from rehearsal.api_server import ApiServer, Object
-from rehearsal.node import container
-from rehearsal.node.container import Container
+from rehearsal.api_server import ApiError, ApiServer, Object
+from rehearsal.node import container, pod_volumes
+from rehearsal.node.container import Container, Held
 from rehearsal.node.instance import InProcess
 from rehearsal.node.pod_object import PodObject
 from rehearsal.node.pod_status import Report
 
 _LOOK_EVERY_SECONDS = 0.1
+_TRY_AGAIN_SECONDS = 1.0
+"""Wall seconds between two tries to mount what was not there."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,6 +31,8 @@ class _Entry:
     pod: PodObject
     containers: tuple[Container, ...]
     runs: bool = False
+    again: float = math.inf
+    """By the monotonic clock: when a pod that lacks a volume is tried again."""
 
 
 class StackPods:
@@ -83,7 +90,7 @@ class StackPods:
         entry.pod.content = pod
         if entry.pod.deleted:
             self._stop(entry)
-        elif self._up and not entry.runs:
+        elif self._up and not entry.runs and entry.again == math.inf:
             self._start(entry)
 
     def _vanish(self, uid: str) -> None:
@@ -107,7 +114,12 @@ class StackPods:
         self._closed = True
 
     def _start(self, entry: _Entry) -> None:
-        now = time.time()
+        if why := self._lacks(entry.pod.content):
+            if entry.again == math.inf:
+                entry.pod.warn("FailedMount", why)
+            entry.again = time.monotonic() + _TRY_AGAIN_SECONDS
+            return
+        now, entry.again = time.time(), math.inf
         entry.containers = tuple(_begun(each.lost(now), entry.pod.uid, now) for each in entry.containers)
         entry.runs = True
         self._stack.start(entry.pod.content)
@@ -115,17 +127,39 @@ class StackPods:
     def _stop(self, entry: _Entry) -> None:
         if entry.runs:
             self._stack.stop(entry.pod.content)
-        entry.runs = False
+        entry.runs, entry.again = False, math.inf
+
+    def _lacks(self, pod: Object) -> str:
+        """Why its volumes cannot be mounted; empty: they can."""
+        namespace = pod["metadata"].get("namespace", "")
+        for volume in pod["spec"].get("volumes", ()):
+            try:
+                pod_volumes.contents(volume, pod, partial(self._look_up, namespace))
+            except Held as held:
+                return f'MountVolume.SetUp failed for volume "{volume["name"]}" : {held.waiting.message}'
+        return ""
+
+    def _look_up(self, namespace: str, kind: str, name: str) -> Object | None:
+        try:
+            return self._api.get(f"/api/v1/namespaces/{namespace}/{kind.lower()}s/{name}")
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise Held(pod_volumes.MOUNT_ERROR, str(error)) from error
 
     def _look(self) -> None:
         """Report what has changed; a pod that was deleted and has been stopped goes."""
         for entry in self._entries.values() if self._up else ():
-            if not entry.runs:
+            if entry.again <= time.monotonic():
+                self._start(entry)
+            if entry.runs:
+                ready = self._stack.ready(entry.pod.content)
+                entry.containers = tuple(c if c.init else c.seen_ready(ready=ready) for c in entry.containers)
+            elif entry.pod.deleted:
                 entry.pod.remove()
                 continue
-            ready = self._stack.ready(entry.pod.content)
-            entry.containers = tuple(c if c.init else c.seen_ready(ready=ready) for c in entry.containers)
-            entry.pod.tell(Report(containers=entry.containers, since=entry.pod.since, phase="Running"))
+            phase = container.phase(entry.containers)
+            entry.pod.tell(Report(containers=entry.containers, since=entry.pod.since, phase=phase))
 
 
 def _begun(waiting: Container, pod: str, now: float) -> Container:

@@ -11,7 +11,6 @@ from random import Random
 
 from mig import labels
 from mig.gpu import INSTANCE_TYPES, InstanceType
-from mig.release import RELEASES, Release
 from rehearsal import faults
 from rehearsal.clock import Clock
 from rehearsal.faults import Fault
@@ -43,7 +42,6 @@ class Host:
         enrolment = instance.enrolment
         self.name = instance.name
         self.type: InstanceType = INSTANCE_TYPES[instance.instance_type]
-        self.release: Release = RELEASES[enrolment.release]
         self.cards: Sequence[Card] = gpus.fresh(self.type, seed=enrolment.seed, node=instance.name)
         self.objects = objects
         self.clock = clock

@@ -1,7 +1,7 @@
 """
 MIG Manager's reconfiguration of a node as a state machine: it yields what it does, and is told how that went.
 
-Steps 1 to 16 of nvidia.md (section 2), v0.13.1 and v0.15.0 by `Release`, with a host driver and WITH_REBOOT. It touches
+Steps 1 to 16 of nvidia.md (section 2), v0.13.1 and v0.15.0 by `Release`, with a host driver. It touches
 no node and no clock: `reconfiguration` does what it yields. Its faults are the real one's, kept on purpose: a
 wait that ends without a word, and flags that outlive a run.
 """
@@ -104,7 +104,13 @@ Steps = Generator[Step, bool, bool]
 
 
 def reconfigure(
-    wanted: Entry | None, cards: Sequence[Card], seen: Mapping[str, str], release: Release, *, sticky: bool = False
+    wanted: Entry | None,
+    cards: Sequence[Card],
+    seen: Mapping[str, str],
+    release: Release,
+    *,
+    reboots: bool = True,
+    sticky: bool = False,
 ) -> Steps:
     """
     One run, for one value of label `nvidia.com/mig.config`.
@@ -114,6 +120,7 @@ def reconfigure(
         cards: the node's GPUs.
         seen: the node's labels when the run begins.
         release: which labels it pauses, and whom it waits for.
+        reboots: whether it was told WITH_REBOOT.
         sticky: whether an earlier run of the same pod came to its end: a failing one then leaves labels paused.
 
     Returns:
@@ -138,7 +145,7 @@ def reconfigure(
     yield Label({key: value if value == "false" else labels.PAUSED for key, value in resumed.items()})
     if not (yield from _clients_gone(release)):
         return False  # without a word: `pending` for ever, labels paused
-    if not (yield from _applied(wanted, left, new_mode=new_mode)):
+    if not (yield from _applied(wanted, left, new_mode=new_mode, reboots=reboots)):
         return False
     yield DeletePods(VALIDATOR)
     yield Label(resumed)
@@ -162,13 +169,13 @@ def _clients_gone(release: Release) -> Steps:
     return not release.client_label or (yield AwaitClientsGone())
 
 
-def _applied(wanted: Entry, left: Mapping[str, str], *, new_mode: bool) -> Steps:
-    """Steps 9 to 13; a mode change is made with the kubelet stopped, and may need a reboot."""
+def _applied(wanted: Entry, left: Mapping[str, str], *, new_mode: bool, reboots: bool) -> Steps:
+    """Steps 9 to 13; a mode change is made with the kubelet stopped, and may need a reboot: else the cut will fail."""
     if new_mode:
         yield StopServices()
         yield Spend(SETTLE_SECONDS)
         yield Spend(MODE_SECONDS)
-        if not (yield SetMode(wanted)):
+        if not (yield SetMode(wanted)) and reboots:
             yield Label({labels.MIG_CONFIG_STATE: "rebooting"})
             yield Reboot()
             return False

@@ -77,7 +77,9 @@ def with_mode(wanted: Entry, cards: Sequence[Card]) -> tuple[Card, ...]:
 
 
 def with_devices(wanted: Entry, cards: Sequence[Card]) -> tuple[Card, ...]:
-    """`apply`, once the mode is right: the GPUs cut as wanted. Raises ValueError for what a GPU cannot be cut into."""
+    """`apply`: the GPUs cut as wanted. Raises ValueError while the mode is wrong, and for an impossible cut."""
+    if not mode_is(wanted, cards):
+        raise ValueError("MIG mode is not what the entry says")
     return tuple(
         card if setting is None else card.with_devices(place(card.model, Geometry.of(dict(setting.counts))))
         for setting, card in zip(wanted, cards, strict=True)

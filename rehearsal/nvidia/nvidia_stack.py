@@ -8,11 +8,11 @@ selectors and the real controller; what a program does is in `programs` and `rec
 import logging
 import threading
 
-from mig import labels
 from rehearsal.api_server import ApiError, Object
 from rehearsal.nvidia import charts
+from rehearsal.nvidia.charts import Told
 from rehearsal.nvidia.host import Host
-from rehearsal.nvidia.programs import Program, feature_discovery, kubelet_plugin, nfd, running
+from rehearsal.nvidia.programs import Program, device_plugin, feature_discovery, kubelet_plugin, nfd, running
 from rehearsal.nvidia.reconfiguration import mig_manager_program
 
 _LOG = logging.getLogger(__name__)
@@ -29,13 +29,13 @@ class NvidiaStack:
 
     def owns(self, pod: Object) -> bool:
         """Whether a pod is NVIDIA's."""
-        return pod["metadata"]["namespace"] in {labels.OPERATOR_NAMESPACE, labels.DRA_NAMESPACE}
+        return _daemon_set(pod) in charts.NAMES
 
     def start(self, pod: Object) -> None:
         """Start what a pod of ours is there for."""
         name = _daemon_set(pod)
-        program = kubelet_plugin if name == self._host.release.plugin_daemonset else _PROGRAMS.get(name, running)
-        self._running[pod["metadata"]["uid"]] = _Running(program, self._host, name)
+        program = _PROGRAMS.get(name, running)
+        self._running[pod["metadata"]["uid"]] = _Running(program, self._host, Told.by(pod), name)
 
     def ready(self, pod: Object) -> bool:
         """Whether it has come so far as to be Ready."""
@@ -49,21 +49,40 @@ class NvidiaStack:
             known.stop.set()
 
 
+class NoGpus:
+    """What a node without GPUs has of NVIDIA's: the pods that are everywhere, which find nothing."""
+
+    def owns(self, pod: Object) -> bool:
+        """Whether a pod is NVIDIA's."""
+        return _daemon_set(pod) in charts.NAMES
+
+    def start(self, pod: Object) -> None:
+        """There is nothing to be done."""
+
+    def ready(self, pod: Object) -> bool:
+        """At once."""
+        return self.owns(pod)
+
+    def stop(self, pod: Object) -> None:
+        """Nothing runs."""
+
+
 class _Running:
     """One program in one pod, in a thread of its own."""
 
-    def __init__(self, program: Program, host: Host, name: str) -> None:
+    def __init__(self, program: Program, host: Host, told: Told, name: str) -> None:
         self.stop = threading.Event()
         self.up = threading.Event()
         self._program = program
         self._host = host
+        self._told = told
         self._name = f"{host.name}/{name}"
         threading.Thread(target=self._run, name=self._name, daemon=True).start()
 
     def _run(self) -> None:
         while True:
             try:
-                self._program(self._host, self.stop, self.up)
+                self._program(self._host, self._told, self.stop, self.up)
             except ApiError as error:
                 _LOG.warning("%s: %s", self._name, error)
             self.up.clear()
@@ -75,8 +94,10 @@ _PROGRAMS: dict[str, Program] = {
     charts.NFD: nfd,
     charts.GFD: feature_discovery,
     charts.MIG_MANAGER: mig_manager_program,
+    charts.DEVICE_PLUGIN: device_plugin,
+    **dict.fromkeys(charts.PLUGINS, kubelet_plugin),
 }
-"""By DaemonSet; the DRA plugin's name is the release's."""
+"""By DaemonSet."""
 
 
 def _daemon_set(pod: Object) -> str:

@@ -1,5 +1,5 @@
 """
-What runs in the pods of NVIDIA's DaemonSets until it is told to stop: NFD, GFD, the DRA plugin, and what only runs.
+What runs in the pods of NVIDIA's DaemonSets until it is told to stop: NFD, GFD, both plugins, and what only runs.
 
 MIG Manager has a module of its own. What they write is decided in `gfd` and `dra_plugin`; here is
 only when. Durations in simulated seconds; where no source is named, assumed.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from mig import labels
 from rehearsal.nvidia import dra_plugin, gfd
+from rehearsal.nvidia.charts import DRIVER_ROOT, GPUS, STRATEGY, Told
 from rehearsal.nvidia.host import Host
 
 START_SECONDS = 5.0
@@ -21,11 +22,14 @@ NFD_PASS_SECONDS = 60.0
 UNREGISTERED_SECONDS = 30.0
 """After this the kubelet wipes the slices of a plugin that is gone (nvidia.md, section 4)."""
 
-Program = Callable[[Host, threading.Event, threading.Event], None]
-"""Runs on a host until the first event is set; sets the second when its pod is Ready."""
+HOST_ROOT = "/"
+"""Where the AL2023 NVIDIA image has the driver."""
+
+Program = Callable[[Host, Told, threading.Event, threading.Event], None]
+"""Runs on a host, as its pod was told, until the first event is set; sets the second when its pod is Ready."""
 
 
-def nfd(host: Host, stop: threading.Event, up: threading.Event) -> None:
+def nfd(host: Host, _: Told, stop: threading.Event, up: threading.Event) -> None:
     """Node Feature Discovery's worker: says that there is an NVIDIA device on the PCI bus."""
     if host.spend(START_SECONDS, stop, host.dice("nfd")):
         return
@@ -34,14 +38,14 @@ def nfd(host: Host, stop: threading.Event, up: threading.Event) -> None:
     stop.wait()
 
 
-def feature_discovery(host: Host, stop: threading.Event, up: threading.Event) -> None:
+def feature_discovery(host: Host, told: Told, stop: threading.Event, up: threading.Event) -> None:
     """GFD: looks at the GPUs once, when it starts; its labels appear later, and may be dropped when it ends."""
     dice = host.dice("gfd")
     if host.spend(START_SECONDS, stop, dice):
         return
     up.set()
-    release = host.release
-    found = gfd.node_labels(host.cards, host.type.name, release, host.now())
+    release, strategy = told.release, told.environment[STRATEGY]
+    found = gfd.node_labels(host.cards, host.type.name, release, host.now(), strategy=strategy)
     if host.clock.sleep(release.gfd_lag_seconds * dice.uniform(0.5, 1), stop):
         return
     mine = frozenset(found)
@@ -56,13 +60,30 @@ def feature_discovery(host: Host, stop: threading.Event, up: threading.Event) ->
         host.features = frozenset()
 
 
-def kubelet_plugin(host: Host, stop: threading.Event, up: threading.Event) -> None:
+def device_plugin(host: Host, told: Told, stop: threading.Event, up: threading.Event) -> None:
+    """The other plugin: offers the same GPUs as resources of the node, and knows nothing of claims."""
+    if host.spend(START_SECONDS, stop, host.dice("device-plugin")):
+        return
+    offered = gfd.extended_resources(host.cards, told.environment[STRATEGY])
+    host.objects.offer(offered)
+    up.set()
+    stop.wait()
+    host.objects.offer(dict.fromkeys(offered, 0))
+
+
+def kubelet_plugin(host: Host, told: Told, stop: threading.Event, up: threading.Event) -> None:
     """The DRA plugin: announces the GPUs as it found them when it started, and does not look again."""
+    if told.environment[DRIVER_ROOT] != HOST_ROOT:  # its init container asks every 10 s for an nvidia-smi there
+        stop.wait()
+        return
+    if GPUS not in told.containers:
+        running(host, told, stop, up)
+        return
     dice = host.dice("plugin")
     if host.spend(START_SECONDS, stop, dice):
         return
     host.plugin = me = object()
-    manifest = dra_plugin.resource_slice(host.name, host.objects.uid(), host.cards, release=host.release, dice=dice)
+    manifest = dra_plugin.resource_slice(host.name, host.objects.uid(), host.cards, release=told.release, dice=dice)
     host.objects.publish(manifest)
     up.set()
     stop.wait()
@@ -72,7 +93,7 @@ def kubelet_plugin(host: Host, stop: threading.Event, up: threading.Event) -> No
         host.objects.wipe()
 
 
-def running(host: Host, stop: threading.Event, up: threading.Event) -> None:
+def running(host: Host, _: Told, stop: threading.Event, up: threading.Event) -> None:
     """A program of which nobody sees more than that it runs: dcgm-exporter, the validator."""
     if not host.spend(START_SECONDS, stop, host.dice("running")):
         up.set()

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 from rehearsal.nvidia import mig_manager, mig_parted
+from rehearsal.nvidia.charts import REBOOT, Told
 from rehearsal.nvidia.host import Host
 from rehearsal.nvidia.mig_manager import (
     AwaitClientsGone,
@@ -32,23 +33,25 @@ _STUCK = "nvidia-dcgm-exporter"
 """The client that never goes when the fault `mig_stuck` is set."""
 
 
-def mig_manager_program(host: Host, stop: threading.Event, up: threading.Event) -> None:
+def mig_manager_program(host: Host, told: Told, stop: threading.Event, up: threading.Event) -> None:
     """One MIG Manager pod: applies the value it finds, then each new one; a change during a run is seen after it."""
     if host.spend(START_SECONDS, stop, host.dice("mig-manager")):
         return
     up.set()
     sticky = False
     for value in _values(host, stop):
-        seen, wanted = host.objects.labels(), _entry(host, value)
-        steps = mig_manager.reconfigure(wanted, host.cards, seen, host.release, sticky=sticky)
-        sticky = _Run(host, stop).do(steps) or sticky
+        seen, wanted = host.objects.labels(), _entry(host, told, value)
+        reboots = told.environment[REBOOT] == "true"
+        steps = mig_manager.reconfigure(wanted, host.cards, seen, told.release, reboots=reboots, sticky=sticky)
+        sticky = _Run(host, told.namespace, stop).do(steps) or sticky
 
 
 class _Run:
     """One reconfiguration."""
 
-    def __init__(self, host: Host, stop: threading.Event) -> None:
+    def __init__(self, host: Host, namespace: str, stop: threading.Event) -> None:
         self._host = host
+        self._namespace = namespace
         self._stop = stop
         self._dice = host.dice("reconfiguration")
 
@@ -79,7 +82,7 @@ class _Run:
             case Cut(wanted):
                 return self._cut(wanted)
             case DeletePods(app):
-                host.objects.delete_operator_pods(app)
+                host.objects.delete_pods(self._namespace, app)
             case Reboot():
                 host.reboot()
             case StopServices() | StartServices():
@@ -94,7 +97,7 @@ class _Run:
             host.clock.sleep(mig_manager.GONE_SECONDS, self._stop)
             return False
         deadline = host.clock.now() + seconds
-        while host.objects.operator_pods(app) if app else host.objects.client_pods():
+        while host.objects.pods(self._namespace, app) if app else host.objects.client_pods():
             if host.clock.now() > deadline or self._stop.wait(_POLL_SECONDS):
                 return False
         return True
@@ -121,7 +124,8 @@ def _values(host: Host, stop: threading.Event) -> Iterator[str]:
             yield last
 
 
-def _entry(host: Host, name: str) -> Entry | None:
-    """From our own file if it has the entry, else from what MIG Manager has by itself."""
-    own = mig_parted.entry(host.objects.config_file(), name, host.cards)
-    return own or mig_parted.entry(mig_parted.shipped(host.type.gpu), name, host.cards)
+def _entry(host: Host, told: Told, name: str) -> Entry | None:
+    """From the file that it mounts, and from that alone; where it mounts none, from what it has by itself."""
+    if not told.config_map:
+        return mig_parted.entry(mig_parted.shipped(host.type.gpu), name, host.cards)
+    return mig_parted.entry(host.objects.config_file(told.namespace, told.config_map), name, host.cards)

@@ -109,6 +109,7 @@ class Stage:
             client_ca=plane.kubelet_trust,
             environment={"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL_S3": self.s3},
             grant=lambda namespace, _: Credentials(access_key="AKIATEST", secret_key="hush") if namespace else None,
+            driver=lambda: RELEASES["current"],
             stack=self._stack,
         )
         parts.callback(self.fleet.stop)
@@ -124,7 +125,7 @@ class Stage:
             labels={"node": name, **labelled},
             taints=(),
             run_id=name,
-            enrolment=Enrolment(run_id=name, seed=1, faults=(), release="current"),
+            enrolment=Enrolment(run_id=name, seed=1, faults=()),
         )
         self.fleet.boot(instance)
         until(lambda: self.ready(name) == "True")

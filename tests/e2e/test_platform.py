@@ -21,15 +21,17 @@ from infra.backend import Backend
 from infra.guardrail import guarded
 from infra.monitoring import GRAFANA_SECRET
 from infra.objects import declare
-from infra.platform import PlatformArgs, Team, program, stack_name
+from infra.platform import PlatformArgs, Team, contents, program, stack_name
 from mig import labels
 from mig.device_class import device_class
 from mig.errors import Failed
 from mig.release import RELEASES
 from rehearsal import private
 from rehearsal.api_server import ApiError, ApiServer
-from rehearsal.kubernetes.helm import Release, releases
+from rehearsal.kubernetes.helm import Release, Releases, releases
+from rehearsal.kubernetes.objects import Objects
 from rehearsal.kubernetes.provider import Provider
+from rehearsal.nvidia.chart_rules import refusal
 from rehearsal.ports import LOOPBACK
 from rehearsal.provider import struct
 from rehearsal.servers import binaries
@@ -127,7 +129,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         api = ApiServer(plane.kubeconfig, scratch=private.folder(folder / "keys"))
         parts.callback(api.close)
         closed = threading.Event()
-        provider = Provider(api, closed)
+        provider = Provider(api, closed, Releases(api=api, refusal=refusal))
         parts.callback(provider.stop)
         parts.callback(closed.set)
         backend = Backend(
@@ -153,10 +155,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 def test_preview(stage: Stage) -> None:
-    """A preview lists all that would be made, the rule lets it through, and nothing is there afterwards."""
+    """A preview lists all that would be made and no more, the rule lets it through, and nothing is there afterwards."""
+    of = contents(stage.args)
     with guarded(stage.backend) as backend:
         changes = stacks.preview(backend, STACK, program(stage.args), region="us-east-1")
 
+    assert 35 == len(of.objects) + len(of.charts)
     assert {"create": 35, "update": 0, "replace": 0, "delete": 0} == changes.counts()
     assert () == stacks.names(stage.backend)
 
@@ -196,6 +200,29 @@ def test_releases(stage: Stage, platform: Raised) -> None:
         name: release.version for name, release in found.items()
     }
     assert labels.MIG_PARTED_CONFIG == found["gpu-operator"].values["migManager"]["config"]["name"]
+
+
+@pytest.mark.usefixtures("platform")
+def test_a_world_that_is_furnished_has_the_same(stage: Stage) -> None:
+    """What a World may have from the start is what the engine makes: every object, field by field, and every chart."""
+    of, objects = contents(stage.args), Objects(api=stage.api, closed=threading.Event())
+    random = labels.MONITORING_NAMESPACE, GRAFANA_SECRET
+    live = {objects.identity(each): (each, objects.read(each)) for each in of.objects}
+    differ = [name for name, (wanted, found) in live.items() if name != "/".join(random) and not within(wanted, found)]
+    made = stage.installed()
+    charts = {each.name: (each.namespace, each.chart, each.version, dict(each.values)) for each in of.charts}
+
+    assert [] == differ
+    assert charts == {name: (r.namespace, r.chart, r.version, dict(r.values)) for name, r in made.items()}
+
+
+def within(wanted: Any, found: Any) -> bool:
+    """Whether everything that is declared is there as it is declared."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(within(value, found.get(name)) for name, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(wanted) == len(found) and all(map(within, wanted, found))
+    return bool(wanted == found)
 
 
 def test_order(platform: Raised) -> None:

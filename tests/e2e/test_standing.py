@@ -2,14 +2,61 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.e2e.test_story import MIG, request, run
+from rehearsal import private
+from rehearsal.aws.account import CLUSTER
+from rehearsal.aws.cloud import Cloud
+from rehearsal.clock import Clock
+from rehearsal.node.instance import Instance
+from tasks.connect import attach, aws
+from tests.e2e.test_story import MIG, TINY, request, run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+
+OF_OUR_OWN = [{"name": "whole", "slice": "4g.20gb", **TINY}, {"name": "part", "slice": "1g.10gb", **TINY}]
+"""Slices that no shipped geometry has together."""
+
+
+class NoMachines:
+    """An account in which nothing is launched."""
+
+    def boot(self, instance: Instance) -> None:
+        """Never asked for."""
+
+    def terminate(self, instance_id: str) -> None:
+        """Never asked for."""
+
+
+def looks(client: Callable[[str], Any], cluster: str) -> dict[str, Any]:
+    """What a run looks at of its cluster in AWS: versions, who is let in, zones, roles by name."""
+    seen = client("eks").describe_cluster(name=cluster)["cluster"]
+    subnets = client("ec2").describe_subnets(SubnetIds=seen["resourcesVpcConfig"]["subnetIds"])["Subnets"]
+    roles = {role["RoleName"] for role in client("iam").list_roles()["Roles"]}
+    return {
+        "version": seen["version"],
+        "access": seen["accessConfig"]["authenticationMode"],
+        "support": seen["upgradePolicy"],
+        "status": seen["status"],
+        "zones": sorted(subnet["AvailabilityZone"] for subnet in subnets),
+        "roles": sorted(roles & {f"{cluster}-{purpose}" for purpose in ("cluster", "node", "workload")}),
+    }
+
+
+def ready_made(folder: Path) -> dict[str, Any]:
+    """The same of an account that has a cluster from the start."""
+    cloud = Cloud(folder=private.folder(folder / "cloud"), clock=Clock(60))
+    cloud.start(NoMachines())
+    try:
+        return looks(cloud.client, CLUSTER)
+    finally:
+        cloud.stop()
 
 
 @pytest.fixture
@@ -33,13 +80,17 @@ def mig(*words: str) -> str:
 
 @pytest.mark.usefixtures("bare")
 def test_a_run_raises_what_it_stands_on_and_lowering_leaves_nothing(tmp_path: Path) -> None:
-    """It says what it raises; what the stacks give is shown; lowering asks AWS, and ends well when nothing is left."""
-    code, report, said = run(tmp_path, request())
+    """It says what it raises, by the pair that it names; what the stacks give is shown; lowering leaves nothing."""
+    code, report, said = run(tmp_path, request(release="article", workloads=OF_OUR_OWN))
 
     assert (0, "succeeded") == (code, report["status"]), said
     assert "platform: 34 to create" in said
+    assert report["plan"]["nodes"][0]["config_name"].startswith("mig-")
+    assert ["4g.20gb", "1g.10gb"] == [workload["profile"] for workload in report["workloads"]]
+    site = attach(os.environ["MIG_WORLD"])
+    assert looks(partial(aws, site), site.cluster) == ready_made(tmp_path)
     assert ["plan", "connect", "platform", "capacity"] == [phase["name"] for phase in report["phases"]][:4]
     file = str(tmp_path / "spec.yaml")
-    assert "release: current" in mig("platform", "show", file)
+    assert "release: article" in mig("platform", "show", file)
     mig("platform", "down", file)
     assert "cluster-mig" not in mig("platform", "show", file)

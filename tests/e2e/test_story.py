@@ -26,7 +26,7 @@ from tasks import kube
 from tasks.connect import Site, attach, aws, kubernetes
 from tasks.dataset import CACHE
 from tasks.publish import recorded
-from tasks.world import opened
+from tasks.world import opened, whole
 from training.contract import Orders
 from training.device import find
 from training.evaluation import evaluate
@@ -45,12 +45,12 @@ TINY = {"kind": "train", "model": "mlp", "epochs": 1, "train_images": 2000}
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One World and one Prefect server for the runs of this module; the user's own data is left alone."""
+    """One World, whole from the start, and one Prefect server for the runs here; the user's own data is left alone."""
     with pytest.MonkeyPatch.context() as patch:
         home = tmp_path_factory.mktemp("home")
         patch.setenv("XDG_DATA_HOME", str(home))
         patch.setenv("PREFECT_HOME", str(home / "prefect"))
-        with opened(60, print) as address, server():
+        with opened(60, print, standing=whole()) as address, server():
             patch.setenv("MIG_WORLD", address)
             yield address
 
@@ -128,12 +128,12 @@ TWO_MARKETS = {"markets": ["spot", "on-demand"], "zones": ["us-east-1a"]}
 SPOT_IS_SOLD_OUT = {"faults": [{"kind": "no_capacity", "market": "spot"}]}
 LATE = {**TINY, "learning_rate": 9.0, "precision": "bf16", "timeout_minutes": 0.02}
 BESIDE: Mapping[str, dict[str, Any]] = {
-    "article": {
-        "release": "article",
+    "own": {
         "workloads": [{"name": "whole", "slice": "4g.20gb", **TINY}, {"name": "part", "slice": "1g.10gb", **TINY}],
         "capacity": TWO_MARKETS,
         "rehearsal": SPOT_IS_SOLD_OUT,
     },
+    "other-pair": {"release": "article"},
     "one-late": {
         "workloads": [{"name": "right", "slice": "small", **TINY}, {"name": "wrong", "slice": "small", **LATE}]
     },
@@ -146,7 +146,7 @@ BESIDE: Mapping[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def beside(world: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
-    """Five runs side by side on one World: what one has asked for, faults and all, acts on that one only."""
+    """Six runs side by side on one World: what one has asked for, faults and all, acts on that one only."""
     with ThreadPoolExecutor() as together:
         running = {
             name: together.submit(run, tmp_path_factory.mktemp(name), request(name=name, **fields))
@@ -157,14 +157,22 @@ def beside(world: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, En
     return ended
 
 
-def test_the_article_pair_cuts_a_geometry_of_our_own_on_the_second_rung(beside: dict[str, Ended]) -> None:
+def test_a_geometry_of_our_own_is_cut_on_the_second_rung(beside: dict[str, Ended]) -> None:
     """A refused rung is followed by the next; slices that no shipped config has together are found, cut and used."""
-    code, report, said = beside["article"]
+    code, report, said = beside["own"]
 
     assert (0, "succeeded") == (code, report["status"]), said
     assert ["refused", "held"] == [offer["outcome"] for offer in report["offers"]]
     assert report["plan"]["nodes"][0]["config_name"].startswith("mig-")
     assert ["4g.20gb", "1g.10gb"] == [workload["profile"] for workload in report["workloads"]]
+
+
+def test_another_pair_than_stands_is_refused(beside: dict[str, Ended]) -> None:
+    """Before anything is made, in a sentence that names what stands."""
+    code, report, said = beside["other-pair"]
+
+    assert (2, "refused", []) == (code, report["status"], report["offers"]), said
+    assert "release: article is not what stands in cluster mig: it has gpu-operator v26.7.0" in said
 
 
 def test_no_capacity_anywhere_is_told_rung_by_rung(beside: dict[str, Ended]) -> None:

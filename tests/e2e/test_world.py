@@ -156,7 +156,7 @@ def test_show_services(standing: Address, tmp_path: Path) -> None:
 
 def test_enroll(standing: Address) -> None:
     """What a run asks for is kept where the simulated parts look."""
-    orders = {"run_id": "r1", "seed": 7, "faults": [{"kind": "no_capacity"}], "release": "article"}
+    orders = {"run_id": "r1", "seed": 7, "faults": [{"kind": "no_capacity"}]}
 
     world("enroll", standing.folder / "world.json", told=json.dumps(orders))
 

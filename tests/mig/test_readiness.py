@@ -21,7 +21,9 @@ def node(name: str, config: str = "") -> NodeSeen:
         slice_uids=(),
         plugin_ready=False,
         plugin_pod="",
+        manager_phase="Running",
         manager_crashing=False,
+        offered=(),
     )
 
 

@@ -56,7 +56,9 @@ READY = NodeSeen(
     slice_uids=("s",),
     plugin_ready=True,
     plugin_pod="plugin-abc",
+    manager_phase="Running",
     manager_crashing=False,
+    offered=(),
 )
 
 
@@ -80,6 +82,18 @@ def changed(**fields: Any) -> NodeSeen:
     return replace(READY, **fields)
 
 
+BOOTED = {labels.MIG_CONFIG: "all-balanced"}
+FOUND = BOOTED | {labels.PCI_PRESENT: "true"}
+DEPLOYED = FOUND | {f"{labels.DEPLOY}gpu-feature-discovery": "true"}
+DESCRIBED = DEPLOYED | {labels.GFD_TIMESTAMP: "100"}
+"""Labels of a node, link by link of the chain that leads to MIG Manager."""
+
+
+def unmanaged(known: Mapping[str, str], phase: str = "Running") -> NodeSeen:
+    """A node whose label nobody has taken up."""
+    return replace(READY, labels=known, manager_phase=phase)
+
+
 @pytest.mark.parametrize(
     ("node", "key"),
     [
@@ -88,7 +102,10 @@ def changed(**fields: Any) -> NodeSeen:
         pytest.param(labelled(state="pending"), "pending", id="MIG Manager is at work"),
         pytest.param(labelled(state="rebooting"), "rebooting", id="MIG Manager reboots the node"),
         pytest.param(labelled(state="failed"), "failed", id="MIG Manager failed"),
-        pytest.param(labelled(state=""), "state ", id="MIG Manager is not up yet"),
+        pytest.param(unmanaged(DESCRIBED), "state ", id="MIG Manager has just started"),
+        pytest.param(
+            changed(offered=("nvidia.com/mig-1g.5gb",)), "offered twice", id="a device plugin stands beside the driver"
+        ),
         pytest.param(changed(manager_crashing=True), "crashing", id="MIG Manager crashes while an old success stays"),
         pytest.param(changed(ready=False), "not Ready", id="kubelet is stopped after success"),
         pytest.param(changed(boot_id=""), "not Ready", id="the node's boot is not known"),
@@ -102,7 +119,6 @@ def changed(**fields: Any) -> NodeSeen:
         pytest.param(
             labelled(product="NVIDIA-A100-SXM4-40GB-MIG-INVALID"), "miscounted", id="GFD calls the geometry invalid"
         ),
-        pytest.param(changed(plugin_ready=False), "plugin", id="the DRA plugin is being bounced"),
         pytest.param(changed(devices=()), "misannounced", id="the plugin started before the GPUs were cut"),
         pytest.param(
             changed(devices=(whole("GPU-0"), whole("GPU-1"))),
@@ -126,6 +142,35 @@ def changed(**fields: Any) -> NodeSeen:
 def test_situation(node: NodeSeen, key: str) -> None:
     """A node is ready only when nothing that can lie does."""
     assert key == situation(WANTED, node, WORKED.with_seen(node), CURRENT).key
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        pytest.param(unmanaged(BOOTED), "is there a GPU Operator", id="no operator, or no NFD"),
+        pytest.param(unmanaged(FOUND), "with a ClusterPolicy", id="an operator that labels nothing"),
+        pytest.param(unmanaged(DEPLOYED), "(gfd.enabled?)", id="no GFD"),
+        pytest.param(
+            unmanaged(DESCRIBED, phase=""), "(migManager.enabled, daemonsets.tolerations?)", id="no MIG Manager"
+        ),
+        pytest.param(unmanaged(DESCRIBED, phase="Pending"), "ConfigMap of migManager.config.name", id="no ConfigMap"),
+        pytest.param(changed(plugin_pod="", plugin_ready=False), "is it installed", id="no DRA driver"),
+        pytest.param(changed(plugin_ready=False), "is not Ready", id="a DRA plugin that finds no driver"),
+    ],
+)
+def test_what_is_missing(node: NodeSeen, said: str) -> None:
+    """A link that is not there is named, with the values that may be wrong, and given up after a quarter of an hour."""
+    found = situation(WANTED, node, Past().with_seen(node), CURRENT)
+
+    assert said in found.why
+    assert (900, f"for 15 minutes {found.why}") == (found.patience, found.broken)
+
+
+def test_nothing_is_missing_on_a_node_that_is_not_up() -> None:
+    """Before a node is Ready nobody can have found anything on it."""
+    node = replace(unmanaged(BOOTED), ready=False)
+
+    assert "state " == situation(WANTED, node, Past().with_seen(node), CURRENT).key
 
 
 @pytest.mark.parametrize(

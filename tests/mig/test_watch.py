@@ -33,7 +33,9 @@ READY = NodeSeen(
     slice_uids=("s",),
     plugin_ready=True,
     plugin_pod="plugin-abc",
+    manager_phase="Running",
     manager_crashing=False,
+    offered=(),
 )
 STALE = replace(READY, devices=())
 REBOOTED = replace(READY, boot_id="2")

@@ -10,7 +10,6 @@ ASKED = Enrolment(
     run_id="demo-1",
     seed=7,
     faults=({"kind": "no_capacity", "market": "spot"}, {"kind": "mig_failed"}),
-    release="article",
 )
 
 
@@ -25,7 +24,7 @@ def test_another_run_is_untouched(tmp_path: Path) -> None:
     """A run that never enrolled has no faults, whatever the others asked."""
     enroll(tmp_path, ASKED)
 
-    assert Enrolment(run_id="demo-2", seed=0, faults=(), release="current") == enrolled(tmp_path, "demo-2")
+    assert Enrolment(run_id="demo-2", seed=0, faults=()) == enrolled(tmp_path, "demo-2")
 
 
 def test_file_is_private(tmp_path: Path) -> None:

@@ -269,6 +269,34 @@ def test_a_crashing_mig_manager(cluster: Cluster, site: Site, state: Object, exp
 
 
 @pytest.mark.parametrize(
+    ("pods", "expected"),
+    [
+        pytest.param([], "", id="there is none"),
+        pytest.param([{}], "Pending", id="it has just been made"),
+        pytest.param([{"phase": "Running"}], "Running", id="it runs"),
+    ],
+)
+def test_mig_managers_pod(cluster: Cluster, site: Site, pods: list[Object], expected: str) -> None:
+    """How far MIG Manager's pod on a node is."""
+    key, _, value = labels.MIG_MANAGER.partition("=")
+    cluster.lists |= {NODES: [node()], MANAGERS: [system_pod("m", {key: value}, **status) for status in pods]}
+
+    (seen,) = observe.nodes(site, "r1", CURRENT)
+
+    assert expected == seen.manager_phase
+
+
+def test_what_a_device_plugin_offers(cluster: Cluster, site: Site) -> None:
+    """NVIDIA's resources that a node has some of; neither others nor those of a plugin that is gone."""
+    allocatable = {"cpu": "96", "nvidia.com/mig-1g.5gb": "16", "nvidia.com/gpu": "0", "nvidia.com/mig-3g.20gb": "8"}
+    cluster.lists |= {NODES: [node(allocatable=allocatable)]}
+
+    (seen,) = observe.nodes(site, "r1", CURRENT)
+
+    assert ("nvidia.com/mig-1g.5gb", "nvidia.com/mig-3g.20gb") == seen.offered
+
+
+@pytest.mark.parametrize(
     ("status", "expected"),
     [
         pytest.param({}, (0, False, ""), id="it has just been made"),

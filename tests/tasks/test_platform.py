@@ -9,6 +9,7 @@ from infra import stacks
 from infra.backend import Backend
 from infra.programs import Given, Layer
 from mig.changes import Change, Changes
+from mig.charts import Chart
 from mig.errors import Refused, Temporary
 from mig.spec import RunSpec, read
 from tasks import platform
@@ -18,6 +19,7 @@ from tests.tasks.test_provision import FakeClock
 SITE = Site(target="rehearsal", address="w", region="us-east-1", bucket="b", cluster="mig", time_scale=1, simulated=())
 BACKEND = Backend(url="file:///s", home="", passphrase="", pulumi_root="", environment={})
 ROLE = "aws:iam/role:Role"
+CURRENT = (Chart(name="gpu-operator", version="v26.7.0"),)
 
 
 class Engine:
@@ -100,12 +102,28 @@ def test_a_run_raises_what_it_lacks(
     """What is whole, or was made by others, is not touched; else both layers are brought to what is declared."""
     engine.stacks.update(stacks_there)
     monkeypatch.setattr(platform, "stands", lambda _: there)
+    monkeypatch.setattr(platform, "installed", lambda _: CURRENT)
     monkeypatch.setattr(platform, "checked", lambda *_: None)
     monkeypatch.setattr(platform, "layers", lambda *_: LAYERS)
 
     platform.stand(SITE, RunSpec())
 
     assert raised == [said.split()[1] for said in engine.done if said.startswith("raise ")]
+
+
+@pytest.mark.parametrize("stacks_there", [{}, {"platform-mig": {"release": "current"}}], ids=["somebody's", "ours"])
+def test_a_run_that_wants_another_pair_is_refused(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, stacks_there: dict[str, Given]
+) -> None:
+    """What stands is not replaced under the runs that are on it: whoever wants another pair raises it."""
+    engine.stacks.update(stacks_there)
+    monkeypatch.setattr(platform, "stands", lambda _: True)
+    monkeypatch.setattr(platform, "installed", lambda _: CURRENT)
+
+    with pytest.raises(Refused, match="release: article is not what stands in cluster mig: it has gpu-operator v26"):
+        platform.stand(SITE, read({"release": "article"}))
+
+    assert [] == engine.done
 
 
 def test_a_run_that_may_raise_nothing_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

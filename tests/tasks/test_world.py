@@ -13,6 +13,8 @@ STAGE = """
 import os, sys
 verb, *words = sys.argv[1:]
 print(" ".join(sys.argv[1:]), file=open(os.environ["ASKED"], "a"))
+if "--standing" in words:
+    print(sys.stdin.read(), file=open(os.environ["ASKED"], "a"))
 print(f"starting to {verb}\\nno room to {verb}", file=sys.stderr)
 sys.stdout.write(sys.stdin.read() if verb == "enroll" else "/private/world.json\\n")
 sys.exit(verb in os.environ.get("CANNOT", "").split())
@@ -36,6 +38,14 @@ def test_a_world_is_closed_at_the_end(asked: Path) -> None:
         assert "/private/world.json" == address
 
     assert [f"open --time-scale 60 --owner {os.getpid()}", "close /private/world.json"] == lines(asked)
+
+
+def test_a_world_is_told_what_stands_in_it(asked: Path) -> None:
+    """Where something shall stand from the start, the stage reads it from its input."""
+    with world.opened(60, lambda _: None, standing='{"objects": []}'):
+        pass
+
+    assert [f"open --time-scale 60 --owner {os.getpid()} --standing", '{"objects": []}'] == lines(asked)[:2]
 
 
 def test_a_world_is_closed_whatever_happens(asked: Path) -> None:

@@ -177,7 +177,7 @@ def test_capacity_is_given(customer: Customer) -> None:
 
 def test_a_machine_knows_what_it_is(customer: Customer) -> None:
     """A machine has its group's labels and taints, its market, and what its run enrolled."""
-    asked = Enrolment(run_id="known", seed=5, faults=({"kind": "mig_failed"},), release="article")
+    asked = Enrolment(run_id="known", seed=5, faults=({"kind": "mig_failed"},))
     enroll(customer.folder, asked)
     customer.ready("known", "known", capacityType="SPOT")
     customer.resize("known", 1)
@@ -196,7 +196,7 @@ def test_a_machine_knows_what_it_is(customer: Customer) -> None:
 def test_capacity_is_refused(customer: Customer) -> None:
     """A scripted shortage fails the activity with Auto Scaling's words, and nothing launches."""
     fault = {"kind": "no_capacity", "market": "on-demand", "zone": "us-east-1a"}
-    enroll(customer.folder, Enrolment(run_id="refused", seed=1, faults=(fault,), release="current"))
+    enroll(customer.folder, Enrolment(run_id="refused", seed=1, faults=(fault,)))
     scaling = customer.ready("refused", "refused")
     customer.resize("refused", 1)
     failed = eventually(lambda: customer.activities(scaling, "Failed"))[0]
@@ -212,11 +212,11 @@ def test_capacity_is_refused(customer: Customer) -> None:
 def test_it_keeps_trying(customer: Customer) -> None:
     """As long as a node is wanted, a refused group asks again, and gets one when there is one."""
     fault = {"kind": "no_capacity"}
-    enroll(customer.folder, Enrolment(run_id="again", seed=1, faults=(fault,), release="current"))
+    enroll(customer.folder, Enrolment(run_id="again", seed=1, faults=(fault,)))
     scaling = customer.ready("again", "again")
     customer.resize("again", 1)
     eventually(lambda: len(customer.activities(scaling, "Failed")) >= 2)
-    enroll(customer.folder, Enrolment(run_id="again", seed=1, faults=(), release="current"))
+    enroll(customer.folder, Enrolment(run_id="again", seed=1, faults=()))
 
     assert eventually(lambda: customer.machines("again"))
 
@@ -307,7 +307,7 @@ def test_nothing_changes_while_it_is_created(customer: Customer) -> None:
 def test_created_with_nodes_that_do_not_come(customer: Customer) -> None:
     """A group that was created with a node, and does not get one, fails as a whole after a long time."""
     fault = {"kind": "no_capacity"}
-    enroll(customer.folder, Enrolment(run_id="failed", seed=1, faults=(fault,), release="current"))
+    enroll(customer.folder, Enrolment(run_id="failed", seed=1, faults=(fault,)))
     customer.create("failed", "failed", scalingConfig={"minSize": 0, "maxSize": 1, "desiredSize": 1})
     group = eventually(lambda: (g := customer.group("failed"))["status"] != "CREATING" and g)
 

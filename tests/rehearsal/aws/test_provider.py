@@ -83,7 +83,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, Cal
     cloud.start(Nowhere())
 
     def enrol(run_id: str, *faults: Fault) -> None:
-        enroll(folder, Enrolment(run_id=run_id, seed=1, faults=faults, release="current"))
+        enroll(folder, Enrolment(run_id=run_id, seed=1, faults=faults))
 
     yield cloud, enrol
     cloud.stop()

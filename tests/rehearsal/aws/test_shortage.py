@@ -16,7 +16,7 @@ ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 def asked(market: Market, *faults: dict[str, Any], offered: tuple[str, ...] = ZONES) -> Shortage | None:
     """What a launch of a p4d in us-east-1a comes to."""
     launch = Launch(instance_type="p4d.24xlarge", zone="us-east-1a", market=market)
-    enrolment = Enrolment(run_id="demo", seed=1, faults=faults, release="current")
+    enrolment = Enrolment(run_id="demo", seed=1, faults=faults)
     return shortage(launch, enrolment, offered, zones=ZONES)
 
 

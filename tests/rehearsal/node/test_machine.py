@@ -35,7 +35,7 @@ INSTANCE = Instance(
     labels={},
     taints=(),
     run_id="r",
-    enrolment=Enrolment(run_id="r", seed=1, faults=(), release="current"),
+    enrolment=Enrolment(run_id="r", seed=1, faults=()),
 )
 
 
@@ -105,7 +105,7 @@ def build(tmp_path: Path) -> Iterator[Callable[[Clock], tuple[Machine, FakeApi]]
         api = FakeApi()
         site = Site(
             node="node-a",
-            release=RELEASES["current"],
+            driver=lambda: RELEASES["current"],
             api=api,
             runtime=NoRuntime(),
             devices=Devices(),

@@ -16,7 +16,7 @@ INSTANCE = Instance(
     labels={"node-role": "gpu"},
     taints=({"key": "nvidia.com/gpu", "effect": "NoSchedule"},),
     run_id="r",
-    enrolment=Enrolment(run_id="r", seed=1, faults=(), release="current"),
+    enrolment=Enrolment(run_id="r", seed=1, faults=()),
 )
 BOOT = Boot(id="boot-1", at=0, kubelet_port=10250)
 

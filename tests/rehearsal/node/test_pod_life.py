@@ -89,7 +89,7 @@ class Stage:
         self.api, self.runtime, self.devices = FakeApi(), FakeRuntime(), Devices()
         self.site = Site(
             node="node-a",
-            release=RELEASES["current"],
+            driver=lambda: RELEASES["current"],
             api=self.api,
             runtime=self.runtime,
             devices=self.devices,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.api_server import ApiServer
+from rehearsal.api_server import ApiError, ApiServer
 from rehearsal.node.stack_pods import StackPods
 
 SECONDS = 10.0
@@ -51,6 +51,19 @@ class FakeApi(ApiServer):
     def __init__(self) -> None:
         self.statuses: list[dict[str, Any]] = []
         self.removed: list[str] = []
+        self.warned: list[str] = []
+        self.maps: set[str] = set()
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        """A ConfigMap, once it is there."""
+        if path.rpartition("/")[2] not in self.maps:
+            raise ApiError(404, "not found")
+        return {"data": {"config.yaml": ""}}
+
+    def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """An event."""
+        self.warned.append(body["message"])
+        return body
 
     def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """A status."""
@@ -99,6 +112,23 @@ def test_runs_at_once_and_is_ready_later(stage: Stage) -> None:
     until(lambda: stage.ready() == ["False", "True"])
     assert stage.api.statuses[-1]["phase"] == "Running"
     assert "terminated" in stage.api.statuses[-1]["initContainerStatuses"][0]["state"]
+
+
+def test_a_volume_that_is_not_there(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pod whose ConfigMap is missing waits, and an event says so, once; it starts when the ConfigMap comes."""
+    monkeypatch.setattr("rehearsal.node.stack_pods._TRY_AGAIN_SECONDS", 0.01)
+    spec = {**POD["spec"], "volumes": [{"name": "config", "configMap": {"name": "geometries"}}]}
+    stage.pods.see(POD | {"spec": spec})
+    until(lambda: stage.ready() == ["False"])
+    waits = stage.api.statuses[-1]
+    stage.api.maps.add("geometries")
+
+    until(lambda: stage.stack.told == ["start u"])
+    assert ("Pending", "PodInitializing") == (
+        waits["phase"],
+        waits["containerStatuses"][0]["state"]["waiting"]["reason"],
+    )
+    assert ['MountVolume.SetUp failed for volume "config" : configmap "geometries" not found'] == stage.api.warned
 
 
 def test_started_once(stage: Stage) -> None:

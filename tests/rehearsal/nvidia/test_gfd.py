@@ -7,7 +7,7 @@ import pytest
 from mig.gpu import INSTANCE_TYPES
 from mig.layout import Geometry, place
 from mig.release import CURRENT
-from rehearsal.nvidia.gfd import node_labels
+from rehearsal.nvidia.gfd import extended_resources, node_labels
 from rehearsal.nvidia.gpus import Card, fresh
 
 P4D = INSTANCE_TYPES["p4d.24xlarge"]
@@ -75,9 +75,9 @@ PROFILES = {
 """Of its second table, in the order of the suffixes."""
 
 
-def told(cards: tuple[Card, ...]) -> dict[str, str]:
+def told(cards: tuple[Card, ...], strategy: str = "mixed") -> dict[str, str]:
     """GFD's labels, without their prefix."""
-    found = node_labels(cards, P4D.name, CURRENT, 1_764_000_000.9)
+    found = node_labels(cards, P4D.name, CURRENT, 1_764_000_000.9, strategy=strategy)
     return {key.removeprefix("nvidia.com/"): value for key, value in found.items()}
 
 
@@ -102,6 +102,58 @@ def test_all_balanced() -> None:
 def test_nothing_cut(cards: tuple[Card, ...], replicas: str) -> None:
     """Without MIG devices there are no labels of profiles, and nothing is INVALID: the strategy is mixed."""
     assert NODE | {"gpu.replicas": replicas} == told(cards)
+
+
+UNIFORM = {
+    "gpu.product": "NVIDIA-A100-SXM4-40GB-MIG-1g.5gb",
+    "gpu.count": "56",
+    "gpu.replicas": "1",
+    "gpu.memory": "4864",
+    "gpu.multiprocessors": "14",
+    "mig.strategy": "single",
+}
+INVALID = {
+    "gpu.product": "NVIDIA-A100-SXM4-40GB-MIG-INVALID",
+    "gpu.count": "0",
+    "gpu.replicas": "0",
+    "gpu.memory": "0",
+    "gpu.sharing-strategy": "",
+    "mig.strategy": "single",
+}
+MIXED = (*NEW[:4], *BALANCED[4:])
+
+
+@pytest.mark.parametrize(
+    ("strategy", "cards", "expected"),
+    [
+        pytest.param("none", BALANCED, {"gpu.count": "8", "mig.strategy": ""}, id="nothing is said of MIG"),
+        pytest.param("single", cut({"1g.5gb": 7}), UNIFORM, id="single: slices of one size take the GPUs' place"),
+        pytest.param("single", NEW, {"gpu.count": "8", "mig.strategy": "single"}, id="single: MIG off"),
+        pytest.param("single", BALANCED, INVALID, id="single: slices of several sizes"),
+        pytest.param("single", ENABLED, INVALID, id="single: MIG on but empty"),
+        pytest.param("single", MIXED, INVALID, id="single: some GPUs cut, some not"),
+    ],
+)
+def test_other_strategies(strategy: str, cards: tuple[Card, ...], expected: Mapping[str, str]) -> None:
+    """No label of a profile is there, and the GPUs' own say what nvidia.md prints."""
+    found = told(cards, strategy)
+
+    assert dict(expected) == {key: found.get(key, "") for key in expected}
+    assert [] == [key for key in found if key.startswith("mig-")]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "cards", "expected"),
+    [
+        pytest.param("mixed", BALANCED, {"mig-1g.5gb": 16, "mig-2g.10gb": 8, "mig-3g.20gb": 8}, id="mixed"),
+        pytest.param("mixed", NEW, {"gpu": 8}, id="whole GPUs"),
+        pytest.param("single", cut({"1g.5gb": 7}), {"gpu": 56}, id="single"),
+        pytest.param("single", BALANCED, {}, id="single, of several sizes"),
+    ],
+)
+def test_what_a_device_plugin_offers(strategy: str, cards: tuple[Card, ...], expected: Mapping[str, int]) -> None:
+    """Resources of the node, by the same strategies."""
+    assert {f"nvidia.com/{name}": count for name, count in expected.items()} == extended_resources(cards, strategy)
 
 
 def test_media_extension() -> None:

@@ -1,12 +1,18 @@
 """The operator labels a node as its source says."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from mig import labels
-from mig.release import ARTICLE, CURRENT, Release
+from mig.release import ARTICLE as ARTICLES
+from mig.release import CURRENT as CURRENTS
 from rehearsal.nvidia.gpu_operator import operator_labels
+from rehearsal.nvidia.installed import Operator
+
+ARTICLE = Operator(release=ARTICLES, namespace="gpu-operator")
+CURRENT = Operator(release=CURRENTS, namespace="gpu-operator")
 
 FOUND = {labels.PCI_PRESENT: "true"}
 PARTS = {
@@ -31,7 +37,7 @@ CAPABLE = {"nvidia.com/mig.capable": "true"}
 
 
 @pytest.mark.parametrize(
-    ("release", "seen", "expected"),
+    ("operator", "seen", "expected"),
     [
         pytest.param(ARTICLE, {}, {}, id="a node that claims nothing is left alone"),
         pytest.param(
@@ -70,8 +76,30 @@ CAPABLE = {"nvidia.com/mig.capable": "true"}
             {},
             id="MIG Manager stays when GFD's labels are dropped",
         ),
+        pytest.param(
+            replace(ARTICLE, parts=frozenset()),
+            FOUND | PRESENT | PARTS | CAPABLE,
+            MANAGER,
+            id="a MIG Manager that is off has its switch all the same, and gives no default",
+        ),
+        pytest.param(
+            replace(ARTICLE, default_config=""),
+            FOUND | PRESENT | PARTS | CAPABLE,
+            MANAGER,
+            id="without a default there is none",
+        ),
+        pytest.param(
+            replace(CURRENT, default_config="all-balanced"),
+            FOUND | PRESENT | PARTS | CLIENT | CAPABLE,
+            MANAGER,
+            id="and any other than all-disabled is ignored",
+        ),
+        pytest.param(replace(CURRENT, policy=False), FOUND, {}, id="without a ClusterPolicy it does nothing"),
+        pytest.param(None, FOUND, {}, id="there is no operator"),
     ],
 )
-def test_operator_labels(release: Release, seen: Mapping[str, str], expected: Mapping[str, str | None]) -> None:
-    """What it changes depends on the labels that are there."""
-    assert expected == operator_labels(seen, release)
+def test_operator_labels(
+    operator: Operator | None, seen: Mapping[str, str], expected: Mapping[str, str | None]
+) -> None:
+    """What it changes depends on the labels that are there, and on what it was told."""
+    assert expected == operator_labels(seen, operator)

@@ -108,6 +108,14 @@ def test_first_enabling(release: Release, expected: list[str]) -> None:
     assert not ended
 
 
+def test_first_enabling_without_leave_to_reboot() -> None:
+    """The refused mode is passed over, and the cut fails on it; services and labels come back."""
+    steps, ended = played(reconfigure(BALANCED, NEW, DEPLOYED, CURRENT, reboots=False), SetMode, Cut)
+
+    assert ["SetMode", "Cut", "StartServices", "7 labels: failed, true"] == told(steps)[-4:]
+    assert not ended
+
+
 def test_after_the_reboot() -> None:
     """The mode is right now: no service is stopped, the geometry is cut, everything comes back before `success`."""
     seen = {**dict.fromkeys(CURRENT.pause_labels, labels.PAUSED), STATE: "rebooting"}

@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ import pytest
 from mig import labels
 from mig.gpu import GPUS
 from mig.layout import Geometry, mig_parted, node_layout
-from mig.release import RELEASES
+from mig.parted import standing_config
+from mig.release import CURRENT, RELEASES
 from rehearsal.api_server import Object
 from rehearsal.clock import Clock
 from rehearsal.faults import Enrolment
@@ -21,7 +22,12 @@ from rehearsal.node.node_objects import NodeObjects
 from rehearsal.nvidia import charts
 from rehearsal.nvidia.gpu_operator import operator_labels
 from rehearsal.nvidia.host import Host
+from rehearsal.nvidia.installed import Installed
 from rehearsal.nvidia.nvidia_stack import NvidiaStack
+from tests.rehearsal.nvidia.test_installed import standing
+
+STANDING = standing_config()
+"""What stands in our ConfigMap before a run adds to it."""
 
 SCALE = 3000.0
 """Five minutes of a wait take a tenth of a second."""
@@ -49,7 +55,10 @@ class FakeCluster(NodeObjects):
     """One node with the charts' DaemonSets, their controller and the operator, all of it at once and in memory."""
 
     seen: dict[str, str]
+    stands: Installed
     config: object = None
+    offered: dict[str, int] = field(default_factory=dict)
+    """By a device plugin."""
     devices: tuple[Object, ...] | None = None
     states: list[str] = field(default_factory=list)
     """Each state of MIG Manager, in order."""
@@ -57,34 +66,39 @@ class FakeCluster(NodeObjects):
     """How many devices the slice had, in order; None: there was no slice."""
     reboots: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
-    pods: dict[str, Object] = field(default_factory=dict)
+    there: dict[str, Object] = field(default_factory=dict)
 
     def boot(self, enrolment: Enrolment) -> None:
         """The node appears."""
         self.host = Host(instance(enrolment), self.reboot, objects=self, clock=Clock(SCALE))
         self.stack = NvidiaStack(self.host)
-        self.label({charts.RELEASE: enrolment.release})
+        self.templates = {
+            m["metadata"]["name"]: m["spec"]["template"]
+            for m in charts.manifests(self.stands)
+            if m["kind"] == "DaemonSet"
+        }
+        self.label({})
 
     def reboot(self) -> None:
         """Everything on the node ends, its slices are wiped by the kubelet, and all begins again."""
         with self.lock:
             self.reboots += 1
-            for pod in self.pods.values():
+            for pod in self.there.values():
                 self.stack.stop(pod)
             self.wipe()
-            for pod in self.pods.values():
+            for pod in self.there.values():
                 self.stack.start(pod)
 
     def restart(self, name: str) -> None:
         """Somebody deletes a DaemonSet's pod, and its controller makes the next one."""
         with self.lock:
-            self.stack.stop(self.pods.pop(name))
+            self.stack.stop(self.there.pop(name))
             self._reconcile()
 
     def halt(self) -> None:
         """The node is gone."""
         with self.lock:
-            for pod in self.pods.values():
+            for pod in self.there.values():
                 self.stack.stop(pod)
 
     def uid(self) -> str:
@@ -104,22 +118,29 @@ class FakeCluster(NodeObjects):
                 self.states.append(self.seen[labels.MIG_CONFIG_STATE])
             self.host.see(self.seen)
             self._reconcile()
-            more = operator_labels(self.seen, self.host.release)
+            more = operator_labels(self.seen, self.stands.operator)
             if more:
                 self.label(more)
 
-    def operator_pods(self, app: str) -> int:
+    def offer(self, resources: Mapping[str, int]) -> None:
+        """Kept."""
+        self.offered |= resources
+
+    def pods(self, namespace: str, app: str) -> int:
         """Pods go at once when they are deleted."""
+        assert labels.OPERATOR_NAMESPACE == namespace
         with self.lock:
-            return int(app in self.pods)
+            return int(app in self.there)
 
     def client_pods(self) -> int:
         """Those of the plugin, where it selects by the client label."""
         with self.lock:
-            return int(any(labels.DEPLOY_CLIENT in _template(n)["spec"].get("nodeSelector", {}) for n in self.pods))
+            selectors = (self.templates[name]["spec"].get("nodeSelector", {}) for name in self.there)
+            return int(any(labels.DEPLOY_CLIENT in selector for selector in selectors))
 
-    def delete_operator_pods(self, app: str) -> None:
+    def delete_pods(self, namespace: str, app: str) -> None:
         """Their controller makes new ones."""
+        assert labels.OPERATOR_NAMESPACE == namespace
         self.restart(app)
 
     def publish(self, manifest: Object) -> None:
@@ -134,34 +155,27 @@ class FakeCluster(NodeObjects):
             self.devices = None
             self.slices.append(None)
 
-    def config_file(self) -> object:
+    def config_file(self, namespace: str, name: str) -> object:
         """Our own ConfigMap."""
+        assert (labels.OPERATOR_NAMESPACE, labels.MIG_PARTED_CONFIG) == (namespace, name)
         return self.config
 
     def _reconcile(self) -> None:
-        for name in DAEMON_SETS:
-            wanted = _selects(name, self.seen)
-            if wanted and name not in self.pods:
+        for name, template in self.templates.items():
+            wanted = _selects(template, self.seen)
+            if wanted and name not in self.there:
                 owner = {"kind": "DaemonSet", "name": name}
                 uid = f"{name}-{time.monotonic()}"
-                pod = {"metadata": {"namespace": "gpu-operator", "uid": uid, "ownerReferences": [owner]}}
-                self.pods[name] = pod
+                metadata = {"namespace": "gpu-operator", "uid": uid, "ownerReferences": [owner]}
+                pod = {"metadata": metadata, "spec": template["spec"]}
+                self.there[name] = pod
                 self.stack.start(pod)
-            elif not wanted and name in self.pods:
-                self.stack.stop(self.pods.pop(name))
+            elif not wanted and name in self.there:
+                self.stack.stop(self.there.pop(name))
 
 
-DAEMON_SETS: dict[str, dict[str, Any]] = {
-    m["metadata"]["name"]: m["spec"]["template"] for m in charts.manifests() if m["kind"] == "DaemonSet"
-}
-
-
-def _template(name: str) -> dict[str, Any]:
-    return DAEMON_SETS[name]
-
-
-def _selects(name: str, seen: Mapping[str, str]) -> bool:
-    spec = _template(name)["spec"]
+def _selects(template: Mapping[str, Any], seen: Mapping[str, str]) -> bool:
+    spec = template["spec"]
     if not spec.get("nodeSelector", {}).items() <= seen.items():
         return False
     if "affinity" not in spec:
@@ -178,18 +192,28 @@ def until(done: Callable[[], bool], what: str) -> None:
         time.sleep(0.005)
 
 
-def booted(release: str, config: str, *faults: str, own: object = None, **more: str) -> FakeCluster:
-    """A node that asks for this MIG config, from its boot on."""
-    node = FakeCluster({labels.MIG_CONFIG: config, **more}, own)
-    node.boot(Enrolment(run_id="demo", seed=1, faults=tuple({"kind": kind} for kind in faults), release=release))
+def booted(
+    release: str, config: str, *faults: str, own: object = None, stands: Installed | None = None, **more: str
+) -> FakeCluster:
+    """A node that asks for this MIG config, from its boot on, in a cluster as the product raises it or another one."""
+    node = FakeCluster({labels.MIG_CONFIG: config, **more}, stands or standing(RELEASES[release]), own or STANDING)
+    node.boot(Enrolment(run_id="demo", seed=1, faults=tuple({"kind": kind} for kind in faults)))
     return node
+
+
+def told(**changes: Any) -> Installed:
+    """The current pair, its operator told something else than the product tells it."""
+    stands = standing(CURRENT)
+    assert stands.operator is not None
+    return replace(stands, operator=replace(stands.operator, **changes))
 
 
 def quiet(node: FakeCluster, state: str) -> None:
     """Wait until MIG Manager is there, GFD has spoken after it, and the plugin runs."""
     until(lambda: node.states[-1:] == [state], f"{state} after {node.states}")
-    plugin = RELEASES[node.host.release.name].plugin_daemonset
-    until(lambda: plugin in node.pods and node.stack.ready(node.pods[plugin]), "a plugin that is Ready")
+    assert node.stands.driver is not None
+    plugin = node.stands.driver.release.plugin_daemonset
+    until(lambda: plugin in node.there and node.stack.ready(node.there[plugin]), "a plugin that is Ready")
 
 
 def profiles(node: FakeCluster) -> Counter[str]:
@@ -292,13 +316,82 @@ def test_unknown_config() -> None:
 
 
 def test_our_own_config() -> None:
-    """A geometry of our own comes from our ConfigMap; what it does not have, from what MIG Manager ships."""
+    """A geometry of our own comes from our ConfigMap, and from there alone: what it does not have is not found."""
     node = booted("current", OWN.config_name, own=mig_parted([OWN]))
     quiet(node, "success")
     until(lambda: profiles(node) == {"4g.20gb": 8, "1g.5gb": 24}, "our own geometry")
     node.label({labels.MIG_CONFIG: "all-balanced"})
-    until(lambda: profiles(node) == ALL_BALANCED, "a shipped geometry")
+    until(lambda: node.states[-1] == "failed", "the end of what is not in our file")
     node.halt()
+
+
+def test_the_file_that_mig_manager_has_itself() -> None:
+    """Named none by the values, it knows what it ships, and nothing of ours."""
+    node = booted("current", "all-balanced", own=mig_parted([OWN]), stands=told(config_map=""))
+    quiet(node, "success")
+    node.label({labels.MIG_CONFIG: OWN.config_name})
+    until(lambda: node.states[-1] == "failed", "the end of what it does not ship")
+    node.halt()
+
+
+def test_without_leave_to_reboot() -> None:
+    """On an A100 behind a hypervisor the mode does not change without, so the cut fails."""
+    node = booted("current", "all-balanced", stands=told(reboots=False))
+    quiet(node, "failed")
+    node.halt()
+
+    assert (["pending", "failed"], 0) == (node.states, node.reboots)
+
+
+def test_strategy_single() -> None:
+    """The chart's default: slices of several sizes make the product INVALID, and none is counted."""
+    node = booted("current", "all-balanced", stands=told(strategy="single"))
+    until(lambda: node.labels().get(labels.GPU_PRODUCT, "").endswith("-MIG-INVALID"), "an invalid product")
+    node.halt()
+
+    assert "single" == node.labels()[labels.MIG_STRATEGY]
+    assert labels.profile_label("1g.5gb", "count") not in node.labels()
+
+
+def test_a_device_plugin_beside_the_driver() -> None:
+    """Left on, it offers the same slices as resources of the node; what it leaves behind is none of them."""
+    node = booted("current", "all-balanced", stands=told(parts=frozenset({"gfd", "migManager", "devicePlugin"})))
+    until(lambda: node.offered.get("nvidia.com/mig-1g.5gb") == 16, "slices as resources")
+    quiet(node, "success")
+    node.halt()
+
+    assert profiles(node) == ALL_BALANCED
+    assert 0 == node.offered[labels.GPU_RESOURCE]
+
+
+def test_a_driver_root_that_is_wrong() -> None:
+    """The plugin waits for a driver that is elsewhere, and announces nothing."""
+    stands = standing(CURRENT)
+    assert stands.driver is not None
+    node = booted("current", "all-disabled", stands=replace(stands, driver=replace(stands.driver, root="/run/nvidia")))
+    until(lambda: node.states == ["success"], "success")
+    node.halt()
+
+    assert (None, []) == (node.devices, node.slices)
+
+
+@pytest.mark.parametrize(
+    "stands",
+    [
+        pytest.param(told(parts=frozenset({"gfd"})), id="MIG Manager is off"),
+        pytest.param(told(parts=frozenset({"migManager"})), id="GFD is off, so nobody says that MIG is possible"),
+        pytest.param(told(discovery=False), id="NFD is off, so nobody says that there is a GPU"),
+        pytest.param(told(policy=False, parts=frozenset()), id="there is no ClusterPolicy"),
+        pytest.param(Installed(), id="nothing is installed"),
+    ],
+)
+def test_mig_manager_never_acts(stands: Installed) -> None:
+    """The label stays as it was set, and no state answers it."""
+    node = booted("current", "all-balanced", stands=stands)
+    node.host.clock.sleep(600)
+    node.halt()
+
+    assert ([], "all-balanced") == (node.states, node.labels()[labels.MIG_CONFIG])
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -338,11 +431,14 @@ def test_two_boots_are_alike() -> None:
 
 
 def test_owns_nvidias_pods_only() -> None:
-    """What runs in other namespaces is none of its business."""
+    """Those of its DaemonSets, in whatever namespace; every other pod is none of its business."""
     node = booted("current", "all-disabled")
     node.halt()
 
-    assert [
-        node.stack.owns({"metadata": {"namespace": namespace}})
-        for namespace in ("gpu-operator", "nvidia-dra-driver", "mig-demo")
-    ] == [True, True, False]
+    def owned(kind: str, name: str) -> bool:
+        return node.stack.owns({"metadata": {"namespace": "n", "ownerReferences": [{"kind": kind, "name": name}]}})
+
+    assert owned("DaemonSet", "nvidia-mig-manager")
+    assert not owned("DaemonSet", "somebody-elses")
+    assert not owned("Job", "nvidia-mig-manager")
+    assert not node.stack.owns({"metadata": {"namespace": "gpu-operator"}})
