@@ -103,14 +103,16 @@ def installed(site: Site) -> tuple[Chart, ...]:
 
 
 def foresee(site: Site, upwards: Sequence[Layer]) -> Foreseen:
-    """What raising them would change; leaves no trace."""
+    """What raising them would change; leaves no trace. Raises Failed for what the rule (mig.guardrail) refuses."""
     from infra import stacks  # Pulumi takes half a second to import: whoever only reads the flow is spared it
+    from infra.guardrail import guarded
 
     given: Given = {}
     seen = {}
-    for layer in upwards:
-        seen[layer.name] = stacks.preview(state(site), layer.stack, layer.program(given), region=site.region)
-        given = {**given, **stacks.outputs(state(site), layer.stack)}
+    with guarded(state(site)) as judged:
+        for layer in upwards:
+            seen[layer.name] = stacks.preview(judged, layer.stack, layer.program(given), region=site.region)
+            given = {**given, **stacks.outputs(judged, layer.stack)}
     return Foreseen(by_layer=seen)
 
 

@@ -48,11 +48,12 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
     """
     The empty node groups of one attempt, by EKS's names.
 
-    The lease is written before anything is asked for: nothing exists that no record names. Raises Failed when AWS
-    refuses what is declared.
+    The lease is written before anything is asked for: nothing exists that no record names. The engine asks the rule
+    (mig.guardrail) about each resource before it makes it. Raises Failed when the rule or AWS refuses what is declared.
     """
     from infra import stacks  # Pulumi takes half a second to import: whoever only reads the flow is spared it
     from infra.diagnosis import Progress
+    from infra.guardrail import guarded
 
     stack = stack_name(plan.run_id, attempt)
     expires = datetime.now(UTC) + timedelta(minutes=spec.lease.minutes)
@@ -72,7 +73,8 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
     )
     lease.write(site, held)
     progress = Progress(of=resources(args), show=Bar("node-groups", f"node groups for {offer.rung}").show)
-    stacks.raise_stack(backend(site), stack, program(args), region=site.region, tell=say, progress=progress)
+    with guarded(backend(site), most_nodes=len(plan.nodes)) as judged:
+        stacks.raise_stack(judged, stack, program(args), region=site.region, tell=say, progress=progress)
     return tuple(group.name for group in node_groups(args))
 
 

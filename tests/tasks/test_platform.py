@@ -29,17 +29,21 @@ class Engine:
         self.stacks: dict[str, Given] = {}
         self.done: list[str] = []
         self.projects: set[str] = set()
+        self.unjudged: list[str] = []
+        """What was done without the rule's being asked."""
         self.busy: list[Exception] = []
 
     def preview(self, backend: Backend, name: str, program: Callable[[], Any], **_: object) -> Changes:
         """One role, as long as the stack is not there."""
         self.projects.add(backend.project)
         self.done.append(f"preview {name} knowing {program()}")
+        self.unjudged += [] if backend.policy_packs else [f"preview {name}"]
         missing = () if name in self.stacks else (Change(action="create", kind=ROLE, name="r"),)
         return Changes(changes=missing, unchanged=())
 
-    def raise_stack(self, _: Backend, name: str, program: Callable[[], Any], **__: object) -> Given:
+    def raise_stack(self, backend: Backend, name: str, program: Callable[[], Any], **_: object) -> Given:
         """It gives its own name."""
+        self.unjudged += [] if backend.policy_packs else [f"raise {name}"]
         if self.busy:
             raise self.busy.pop()
         self.done.append(f"raise {name} knowing {program()}")
@@ -158,6 +162,20 @@ def test_a_preview_of_nothing_yet_copes(engine: Engine) -> None:
     platform.foresee(SITE, LAYERS)
 
     assert ["preview cluster-mig knowing []", "preview platform-mig knowing []"] == engine.done
+
+
+def test_a_preview_asks_the_rule(engine: Engine) -> None:
+    """What would be refused when it is raised is refused when it is only foreseen."""
+    platform.foresee(SITE, LAYERS)
+
+    assert [] == engine.unjudged
+
+
+def test_raising_asks_the_rule(engine: Engine) -> None:
+    """Nothing is made without it; that it is counted before is no reason to ask twice."""
+    platform.raise_all(SITE, LAYERS)
+
+    assert ["preview cluster-mig", "preview platform-mig"] == engine.unjudged
 
 
 def test_they_are_not_among_the_stacks_of_runs(engine: Engine) -> None:

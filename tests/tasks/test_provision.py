@@ -1,12 +1,14 @@
 """Promises of making node groups and taking them away: nothing unnamed, nothing left behind unsaid."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from infra import stacks
+from infra.backend import Backend
 from mig.errors import Failed, Refused, Temporary
 from mig.ladder import rank
 from mig.ledger import Lease, Released
@@ -18,6 +20,7 @@ from tasks import aws, kube, provision
 from tasks.connect import Site
 
 SITE = Site(target="rehearsal", address="", region="us-east-1", bucket="b", cluster="mig", time_scale=60, simulated=())
+BACKEND = Backend(url="file:///s", home="", passphrase="", pulumi_root="", environment={})
 SPEC = read({
     "name": "r",
     "workloads": [{"name": "small", "kind": "train", "model": "mlp", "slice": "small"}],
@@ -61,6 +64,8 @@ class World:
         self.leaving: list[str] = []
         self.troubles: dict[str, list[Exception]] = {}
         self.lease = ""
+        self.packs: tuple[str, ...] = ()
+        """The policy packs that the engine asked."""
 
     def __getattr__(self, operation: str) -> Any:
         """An AWS call by boto3's name: a list of what there is, or a change that is noted."""
@@ -79,9 +84,10 @@ class World:
         self._fail("names")
         return tuple(self.stacks)
 
-    def raise_stack(self, _: object, name: str, *__: object, **___: object) -> None:
+    def raise_stack(self, backend: Backend, name: str, *_: object, **__: object) -> None:
         """Make a stack's resources."""
         self.done.append(f"raise {name}")
+        self.packs = tuple(Path(pack).read_text(encoding="utf-8") for pack in backend.policy_packs)
 
     def destroy(self, _: object, name: str, **__: object) -> None:
         """Destroy a stack."""
@@ -158,7 +164,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(aws, "aws", lambda *_: made)
     for verb in ("raise_stack", "names", "destroy"):
         monkeypatch.setattr(stacks, verb, getattr(made, verb))
-    monkeypatch.setattr(provision, "backend", lambda _: None)
+    monkeypatch.setattr(provision, "backend", lambda _: BACKEND)
     monkeypatch.setattr(provision, "kubernetes", lambda _: made)
     monkeypatch.setattr(kube, "delete", made.delete)
     monkeypatch.setattr(kube, "items", made.items)
@@ -189,6 +195,13 @@ def test_the_lease_is_written_before_anything_is_made(world: World) -> None:
 
     assert ["write runs/r-1/leases/r-1-2.json", "raise r-1-2"] == world.done
     assert ("r-1", "r-1-2") == ((lease := Lease.from_json(world.lease)).run_id, lease.stack)
+
+
+def test_the_engine_asks_the_rule_how_far_the_groups_may_grow(world: World) -> None:
+    """It is told the plan's nodes: a group that could grow further is refused before it is made."""
+    make()
+
+    assert [True] == [f"infra.guardrail {len(PLAN.nodes)} " in pack for pack in world.packs]
 
 
 @pytest.mark.usefixtures("world")
