@@ -20,6 +20,7 @@ import yaml
 from flows.automations_shell import shell as automations
 from flows.bootstrap import bootstrap
 from flows.interrupts import Ending
+from flows.permissions import permissions
 from flows.platform_shell import app as platform
 from flows.platform_shell import token
 from flows.request_file import Settings, SpecFile, request
@@ -37,6 +38,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 stage = typer.Typer(no_args_is_help=True, help="The World of a rehearsal: its simulated cloud and its real servers.")
 app.add_typer(stage, name="world")
 app.command()(bootstrap)
+app.command()(permissions)
 app.add_typer(automations, name="automations")
 app.add_typer(platform, name="platform")
 app.command()(token)

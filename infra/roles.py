@@ -11,7 +11,8 @@ from infra.permissions import Document, Scope
 if TYPE_CHECKING:
     from pulumi_aws import iam
 
-_AWS_MANAGED = "arn:aws:iam::aws:policy/"
+AWS_MANAGED = "arn:aws:iam::aws:policy/"
+"""Before the names of the policies that AWS keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +50,22 @@ def declare(scope: Scope, tags: Mapping[str, str]) -> Roles:
     return Roles(role=roles, policies={name: _policies(name, roles[name], wanted) for name, wanted in made.items()})
 
 
+def purposes(scope: Scope) -> tuple[str, ...]:
+    """What the roles are for: the last part of their names."""
+    return tuple(_made(scope))
+
+
+def managed(scope: Scope) -> tuple[str, ...]:
+    """The policies of AWS's own that some of them have, by name."""
+    return tuple(sorted(name for wanted in _made(scope).values() for name in wanted.managed))
+
+
 def _policies(purpose: str, role: "iam.Role", wanted: _Made) -> "list[iam.RolePolicyAttachment | iam.RolePolicy]":
     from pulumi_aws import iam
 
     attached: list[iam.RolePolicyAttachment | iam.RolePolicy] = [
         iam.RolePolicyAttachment(
-            f"{purpose}-{policy.rpartition('/')[2]}", role=role.name, policy_arn=_AWS_MANAGED + policy
+            f"{purpose}-{policy.rpartition('/')[2]}", role=role.name, policy_arn=AWS_MANAGED + policy
         )
         for policy in wanted.managed
     ]

@@ -12,6 +12,7 @@ from pathlib import Path
 from rehearsal import private
 from rehearsal.api_server import ApiServer
 from rehearsal.aws.account import REGION
+from rehearsal.aws.calls import RUNS, WORKLOAD, Calls
 from rehearsal.aws.cloud import Cloud
 from rehearsal.aws.provider import Provider
 from rehearsal.aws.resource import Aws
@@ -52,13 +53,15 @@ def simulate(
     parts.callback(operator.stop)
     operator.start()
     cloud = Cloud(folder=folder, clock=clock)
+    calls = Calls(folder)
+    parts.callback(calls.stop)
     fleet = Fleet(
         kubeconfig=plane.kubeconfig,
         folder=private.folder(folder / "nodes"),
         clock=clock,
         serving=(plane.kubelet_serving.certificate, plane.kubelet_serving.key),
         client_ca=plane.kubelet_trust,
-        environment={"AWS_ENDPOINT_URL_S3": bucket.endpoint, "AWS_REGION": REGION},
+        environment={"AWS_ENDPOINT_URL_S3": bucket.endpoint, "AWS_REGION": REGION, **calls.environment(WORKLOAD)},
         grant=lambda namespace, account: _grant(namespace, account, cloud=cloud, bucket=bucket),
         driver=operator.driver,
         stack=operator.stack,
@@ -75,7 +78,8 @@ def simulate(
     objects = KubernetesProvider(api, closed, releases)
     parts.callback(objects.stop)
     parts.callback(closed.set)
-    return {**cloud.environment(), "PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port},kubernetes:{objects.port}"}
+    attached = {"PULUMI_DEBUG_PROVIDERS": f"aws:{provider.port},kubernetes:{objects.port}"}
+    return {**cloud.environment(), **calls.environment(RUNS), **attached}
 
 
 def _grant(namespace: str, service_account: str, *, cloud: Cloud, bucket: Bucket) -> Credentials | None:

@@ -99,6 +99,7 @@ def opened(*, owner: Process | None, time_scale: float, parent: Path | None, sta
 def show(file: Path) -> dict[str, Any]:
     """What a World is and holds, without its secrets."""
     from rehearsal import inventory  # its clients take a second to import
+    from rehearsal.aws.calls import called
 
     address = Address.read(file)
     alive = address.keeper.alive()
@@ -112,6 +113,7 @@ def show(file: Path) -> dict[str, Any]:
         "nodes": inventory.nodes(address.environment) if alive else [],
         "services": inventory.services(address.environment) if alive else [],
         "billed": inventory.billed(address.environment) if alive else [],
+        "called": called(address.folder) if alive else {},
     }
 
 

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import boto3
 import yaml
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.session import Session
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import load_kube_config_from_dict
 
@@ -177,11 +178,23 @@ def aws(place: Site, service: str) -> Any:  # noqa: ANN401 (boto3 makes its clie
     endpoint = environment.get(f"AWS_ENDPOINT_URL_{service.upper()}") or environment.get("AWS_ENDPOINT_URL")
     if service == "s3":
         config = config.merge(Config(s3={"addressing_style": "path"}, signature_version="s3v4"))
+    return _monitored(place).client(service, endpoint_url=endpoint, config=config)
+
+
+@cache  # and never let go: what it tells the World by is a socket
+def _monitored(place: Site) -> boto3.Session:
+    """With the World's credentials, and telling it each call: what would have to be allowed on AWS."""
+    environment = _environment(place)
+    core = Session()
+    for name, value in environment.items():
+        if name.startswith("AWS_CSM_"):
+            core.set_config_variable(name.removeprefix("AWS_").lower(), value)
     return boto3.Session(
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         region_name=place.region,
-    ).client(service, endpoint_url=endpoint, config=config)
+        botocore_session=core,
+    )
 
 
 def session(region: str) -> boto3.Session:

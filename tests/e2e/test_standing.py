@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from infra.actions import table
 from rehearsal import private
 from rehearsal.aws.account import CLUSTER
+from rehearsal.aws.calls import called
 from rehearsal.aws.cloud import Cloud
 from rehearsal.clock import Clock
 from rehearsal.node.instance import Instance
@@ -19,6 +21,9 @@ from tests.e2e.test_story import MIG, TINY, request, run
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
+
+BESIDE_A_RUN = table().calls["platform"] - table().calls["runs"] - {"ec2:DescribeTags"}
+"""What raising and lowering call; tags are asked for after an interruption alone."""
 
 OF_OUR_OWN = [{"name": "whole", "slice": "4g.20gb", **TINY}, {"name": "part", "slice": "1g.10gb", **TINY}]
 """Slices that no shipped geometry has together."""
@@ -78,19 +83,19 @@ def mig(*words: str) -> str:
     return done.stdout
 
 
-@pytest.mark.usefixtures("bare")
-def test_a_run_raises_what_it_stands_on_and_lowering_leaves_nothing(tmp_path: Path) -> None:
-    """It says what it raises, by the pair that it names; what the stacks give is shown; lowering leaves nothing."""
+def test_a_run_raises_what_it_stands_on_and_lowering_leaves_nothing(bare: str, tmp_path: Path) -> None:
+    """It says what it raises, by the pair it names; what stacks give is shown; lowering ends well, as policies allow."""
     code, report, said = run(tmp_path, request(release="article", workloads=OF_OUR_OWN))
 
     assert (0, "succeeded") == (code, report["status"]), said
     assert "platform: 34 to create" in said
     assert report["plan"]["nodes"][0]["config_name"].startswith("mig-")
     assert ["4g.20gb", "1g.10gb"] == [workload["profile"] for workload in report["workloads"]]
-    site = attach(os.environ["MIG_WORLD"])
+    site = attach(bare)
     assert looks(partial(aws, site), site.cluster) == ready_made(tmp_path)
     assert ["plan", "connect", "platform", "capacity"] == [phase["name"] for phase in report["phases"]][:4]
     file = str(tmp_path / "spec.yaml")
     assert "release: article" in mig("platform", "show", file)
     mig("platform", "down", file)
     assert "cluster-mig" not in mig("platform", "show", file)
+    assert BESIDE_A_RUN == set(called(Path(bare).parent)["runs"]) - table().calls["runs"]

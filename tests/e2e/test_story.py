@@ -21,7 +21,9 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import Crashed
 
 from flows.server import server
+from infra.actions import table
 from mig import labels
+from rehearsal.aws.calls import called
 from tasks import kube
 from tasks.connect import Site, attach, aws, kubernetes
 from tasks.dataset import CACHE
@@ -182,6 +184,20 @@ def test_no_capacity_anywhere_is_told_rung_by_rung(beside: dict[str, Ended]) -> 
     assert (3, "no_capacity") == (code, report["status"]), said
     assert ["UnfulfillableCapacity", "InsufficientInstanceCapacity"] == [o["code"] for o in report["offers"]]
     assert all(offer["reason"] for offer in report["offers"])
+
+
+SELDOM = {"ec2:DeleteLaunchTemplate", "eks:DeleteNodegroup"}
+"""For what an engine that was killed had only begun: what a stack knows goes with the stack."""
+
+
+@pytest.mark.usefixtures("beside")
+def test_what_was_called_is_what_the_policies_allow(world: str) -> None:
+    """Runs and their pods have called each action that their policies have been given for it, and no other."""
+    heard = called(Path(world).parent)
+
+    assert table().calls["runs"] - SELDOM == set(heard["runs"]) - SELDOM
+    assert table().calls["workload"] >= set(heard["workload"])
+    assert {"s3:GetObject", "s3:PutObject"} <= set(heard["workload"])
 
 
 @pytest.mark.parametrize(

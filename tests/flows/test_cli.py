@@ -49,6 +49,23 @@ def test_a_plan_as_json_is_the_whole_answer(shell: Shell, capsys: pytest.Capture
     assert "" == answer.err
 
 
+def test_a_policy_is_the_whole_answer(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard output holds what IAM reads, for the names that were given."""
+    shell("permissions", "roles", "--account", "123456789012", "--cluster", "lab")
+
+    answer = capsys.readouterr()
+    roles = {arn for statement in json.loads(answer.out)["Statement"] for arn in statement["Resource"] if arn != "*"}
+    assert "arn:aws:iam::123456789012:role/lab-worker" in roles
+    assert "" == answer.err
+
+
+def test_a_policy_that_iam_would_not_take_is_said(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """Very long names make it too long for a managed policy: there are other ways to give it."""
+    shell("permissions", "cluster", "--account", "123456789012", "--cluster", "c" * 100)
+
+    assert "IAM takes 6144 in a managed policy: give it to a role inline" in capsys.readouterr().err
+
+
 def test_a_plan_for_mig_parted_is_its_file(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     """Standard output holds the config file that nvidia-mig-parted reads."""
     shell("plan", str(MAIN), "--mig-parted")

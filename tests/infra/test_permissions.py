@@ -1,71 +1,65 @@
-"""What the worker may do is what the flow does: no call without a right, no right without a call."""
+"""What the code calls is what the table of actions has: no call without a right, no right without a call."""
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import pytest
 from botocore import xform_name
 from botocore.session import get_session
 
-from infra.permissions import Scope, worker
+from infra.actions import Caller, table
+from rehearsal.aws.calls import action
 
 TASKS = Path(__file__).parents[2] / "tasks"
-SCOPE = Scope(region="us-east-1", account="123456789012", cluster="lab", bucket="lab-state")
-BEFORE_RUNS = {"account.py", "bootstrap.py", "lowering.py", "pending.py", "platform.py"}
-"""What people do with rights of their own: prepare an account, raise and lower what is long-lived."""
+STANDING = {"account.py", "lowering.py", "pending.py"}
+"""What people do with rights of their own: look at an account, raise and lower what is long-lived."""
 
-OTHER_NAMES = {"s3:HeadObject": "s3:GetObject", "s3:ListObjectsV2": "s3:ListBucket"}
-"""Calls whose action has another name (Service Authorization Reference, Amazon S3)."""
+BOTH = {"connect.py", "platform.py", "traces.py"}
+"""What people and runs do: find the place, ask whether it stands, look for what runs have left."""
 
-BY_PULUMI = {
-    "ec2:CreateLaunchTemplate",
-    "ec2:CreateLaunchTemplateVersion",
-    "ec2:CreateTags",
-    "ec2:DescribeLaunchTemplateVersions",
-    "eks:CreateNodegroup",
-    "eks:TagResource",
-}
-"""What the aws provider calls besides, for a launch template and a node group."""
-
-BY_EKS = {"ec2:RunInstances", "iam:PassRole"}
-"""What EKS asks of whoever makes a node group with a template of his own, and a role."""
-
-OF_THE_STATE = {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "s3:DeleteObject"}
-"""What Pulumi's engine does with its state and the secrets in it."""
+BOOTSTRAP = {"bootstrap.py"}
+TRANSFERRED = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
+"""What boto3's transfers and paginators call by themselves; a World hears it."""
 
 
-def called() -> Iterator[str]:
-    """The actions of the calls that stand in the tasks of a run, by `call(site, "eks", "describe_cluster")`."""
-    for file in TASKS.glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if file.name not in BEFORE_RUNS else ():
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "call":
-                words = [each.value for each in node.args if isinstance(each, ast.Constant)]
-                if len(words) == 2:
-                    yield action(str(words[0]), str(words[1]))
+def called(files: set[str]) -> Iterator[str]:
+    """The actions of the calls in these tasks, as in `call(site, "eks", "describe_cluster")`."""
+    for file in files:
+        for node in ast.walk(ast.parse((TASKS / file).read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name("call"), args=[_, ast.Constant(service), ast.Constant(name), *_]):
+                    yield operations(str(service))[str(name)]
+                case ast.Call(args=[ast.Name("call"), _, ast.Constant(service), ast.Constant(name)]):  # a partial
+                    yield operations(str(service))[str(name)]
+                case ast.Attribute(ast.Call(func=ast.Name("aws"), args=[_, ast.Constant(service)]), attr=name):
+                    yield operations(str(service)).get(name, "")  # a paginator is no call
 
 
-def action(service: str, operation: str) -> str:
-    """`("eks", "describe_cluster")` is `eks:DescribeCluster`."""
-    names = get_session().get_service_model(service).operation_names
-    (name,) = (each for each in names if xform_name(each) == operation)
-    return OTHER_NAMES.get(f"{service}:{name}", f"{service}:{name}")
+@cache
+def operations(service: str) -> dict[str, str]:
+    """The actions of a service by boto3's names: `describe_cluster` is `eks:DescribeCluster`."""
+    model = get_session().get_service_model(service)
+    return {xform_name(each): action(model.service_id, each) for each in model.operation_names}
 
 
-def allowed() -> set[str]:
-    """The actions of the worker's policy."""
-    return {each for statement in worker(SCOPE)["Statement"] for each in statement["Action"]}
+@pytest.mark.parametrize(
+    ("caller", "files"),
+    [
+        pytest.param("runs", {path.name for path in TASKS.glob("*.py")} - STANDING - BOOTSTRAP, id="runs"),
+        pytest.param("platform", STANDING | BOTH, id="the platform"),
+    ],
+)
+def test_calls(caller: Caller, files: set[str]) -> None:
+    """Whatever the tasks call is in the table, and whatever is in the table some task calls."""
+    calls = set(called(files)) - {""}
 
-
-def test_every_call_is_allowed() -> None:
-    """Whatever the tasks of a run call on AWS, the worker's role may do."""
-    assert set() == set(called()) - allowed()
-
-
-def test_nothing_else_is_allowed() -> None:
-    """Whatever the worker's role may do, a task calls, or Pulumi and EKS are known to need."""
-    assert set() == allowed() - set(called()) - BY_PULUMI - BY_EKS - OF_THE_STATE
+    assert calls - TRANSFERRED == table().calls[caller] - TRANSFERRED
 
 
 def test_the_calls_are_found() -> None:
-    """The reading of the tasks finds what surely stands there."""
-    assert {"autoscaling:DescribeScalingActivities", "eks:DeleteNodegroup", "s3:ListBucket"} <= set(called())
+    """The reading of the tasks finds what surely stands there, in either form."""
+    found = set(called({"capacity.py", "account.py"}))
+
+    assert {"autoscaling:DescribeScalingActivities", "s3:ListBucket", "servicequotas:GetServiceQuota"} <= found

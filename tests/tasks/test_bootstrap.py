@@ -11,7 +11,9 @@ from moto.s3.models import s3_backends
 from typer.testing import CliRunner
 
 from flows.cli import app
+from infra.actions import table
 from mig.errors import Failed, Refused
+from rehearsal.aws.calls import action
 from rehearsal.aws.cloud import Cloud
 from rehearsal.clock import Clock
 from rehearsal.node.instance import Instance
@@ -60,6 +62,19 @@ def test_twice_is_once(cloud: Cloud) -> None:
     assert ([True, True], [False, False]) == ([p.made for p in first.parts], [p.made for p in second.parts])
     assert f"s3://{NAME}" == first.state == second.state
     assert 1 == len(keys(cloud))
+
+
+def test_it_calls_what_its_policy_allows(cloud: Cloud) -> None:
+    """Making and finding both, it calls each action that its policy has, and no other; a key's tags come with it."""
+    heard: set[str] = set()
+    for service in ("kms", "s3", "sts"):
+        cloud.client(service).meta.events.register(
+            "before-call", lambda model, **_: heard.add(action(model.service_model.service_id, model.name))
+        )
+    prepared()
+    prepared()
+
+    assert table().calls["bootstrap"] == heard - {""} | {"kms:TagResource"}
 
 
 def test_bucket(cloud: Cloud) -> None:
