@@ -45,7 +45,9 @@ CUT = NodeSeen(
     slice_uids=("s",),
     plugin_ready=True,
     plugin_pod="plugin-abc",
+    manager_phase="Running",
     manager_crashing=False,
+    offered=(),
 )
 CUTTING = replace(
     CUT, labels={**CUT.labels, labels.MIG_CONFIG_STATE: "pending", labels.GFD_TIMESTAMP: "100"}, devices=()
