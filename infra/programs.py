@@ -7,12 +7,16 @@ Each gets what those below it gave; a preview of what is not there yet gets noth
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from infra import cluster, platform
 from mig import labels
 from mig.kubeconfig import kubeconfig
 from mig.release import RELEASES
+
+_SDK = ("provider", "admissionregistration.v1", "core.v1", "helm.v3", "meta.v1", "resource.v1")
+"""What the platform's program asks of Pulumi's SDK of Kubernetes, each part of which is imported when first asked for."""
 
 _NOT_YET = {"endpoint": "https://not.there.yet", "certificate_authority": ""}
 
@@ -57,6 +61,12 @@ def layers(wanted: Wanted) -> tuple[Layer, ...]:
         Layer(name="cluster", stack=cluster.stack_name(wanted.cluster), program=lambda _: _cluster(wanted)),
         Layer(name="platform", stack=platform.stack_name(wanted.cluster), program=lambda got: _platform(wanted, got)),
     )
+
+
+def warm() -> None:
+    """Import what the upper layers' programs need: whoever waits for the lowest has the seconds that it takes."""
+    for part in _SDK:
+        import_module(f"pulumi_kubernetes.{part}")
 
 
 def stack_names(name: str) -> tuple[str, ...]:

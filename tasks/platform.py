@@ -1,6 +1,7 @@
 """Raise what outlives runs, layer by layer, look at it, and say beforehand what would become of it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -120,9 +121,11 @@ def raise_all(site: Site, upwards: Sequence[Layer]) -> Foreseen:
     """Make everything be as declared, from the ground up; what was changed. Raises Failed where a layer breaks."""
     given: Given = {}
     done = {}
-    for layer in upwards:
-        done[layer.name], gave = raise_layer(site, layer, given)
-        given = {**given, **gave}
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(programs.warm)
+        for layer in upwards:
+            done[layer.name], gave = raise_layer(site, layer, given)
+            given = {**given, **gave}
     return Foreseen(by_layer=done)
 
 
