@@ -100,6 +100,11 @@ def on_eks(spec: RunSpec) -> Site:
     )
 
 
+def named_subnets(place: Site, spec: RunSpec) -> tuple[str, ...]:
+    """Those that a request names for its nodes here; none: the cluster's own."""
+    return spec.eks.subnets if place.target == "eks" else ()
+
+
 def asked_who(sts: Any) -> tuple[str, str]:  # noqa: ANN401 (boto3 makes its clients' types at run time)
     """The account that the credentials are of; else what is wrong with them, by AWS's code or botocore's name of it."""
     try:

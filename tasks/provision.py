@@ -21,7 +21,7 @@ from mig.spec import RunSpec
 from mig.verdict import Settled, Verdict, Waiting
 from tasks import kube, lease
 from tasks.aws import Missing, call
-from tasks.connect import Site, backend, clock, kubernetes
+from tasks.connect import Site, backend, clock, kubernetes, named_subnets
 from tasks.identity import dissociate
 from tasks.notify import announce
 from tasks.progress import Bar, say
@@ -63,7 +63,7 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
         attempt=attempt,
         cluster=site.cluster,
         node_role_arn=_node_role(site),
-        subnet_id=_subnet(site, offer.zone),
+        subnet_id=_subnet(site, offer.zone, among=named_subnets(site, spec)),
         market=offer.market,
         instance_type=offer.instance_type,
         cuts=tuple(Cut(config_name=name, nodes=n) for name, n in Counter(n.config_name for n in plan.nodes).items()),
@@ -238,13 +238,13 @@ def _node_role(site: Site) -> str:
     return str(call(site, "iam", "get_role", RoleName=f"{site.cluster}-node")["Role"]["Arn"])
 
 
-def _subnet(site: Site, zone: str) -> str:
-    """The cluster's subnet in a zone. Raises Refused where it has none."""
+def _subnet(site: Site, zone: str, *, among: Sequence[str]) -> str:
+    """The subnet in a zone, of those that are named, else of the cluster's. Raises Refused where there is none."""
     cluster = call(site, "eks", "describe_cluster", name=site.cluster)["cluster"]
-    among = cluster["resourcesVpcConfig"]["subnetIds"]
-    subnets = {
-        s["AvailabilityZone"]: s["SubnetId"] for s in call(site, "ec2", "describe_subnets", SubnetIds=among)["Subnets"]
-    }
+    ids = list(among) or cluster["resourcesVpcConfig"]["subnetIds"]
+    found = call(site, "ec2", "describe_subnets", SubnetIds=ids)["Subnets"]
+    subnets = {each["AvailabilityZone"]: each["SubnetId"] for each in found}
     if zone not in subnets:
-        raise Refused("capacity.zones", f"the cluster has no subnet in {zone}", accepted=", ".join(sorted(subnets)))
+        whose = "none of eks.subnets is" if among else "the cluster has no subnet"
+        raise Refused("capacity.zones", f"{whose} in {zone}", accepted=", ".join(sorted(subnets)))
     return str(subnets[zone])

@@ -1,6 +1,7 @@
 """Promises of making node groups and taking them away: nothing unnamed, nothing left behind unsaid."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ class World:
 
         def call(**told: Any) -> dict[str, Any]:
             self._fail(operation)
-            listed = self._listed(operation)
+            listed = self._listed(operation, **told)
             if listed is None:
                 self._change(operation, told)
             return listed or {}
@@ -120,7 +121,8 @@ class World:
         if self.troubles.get(operation):
             raise self.troubles[operation].pop(0)
 
-    def _listed(self, operation: str) -> dict[str, Any] | None:
+    def _listed(self, operation: str, **told: Any) -> dict[str, Any] | None:
+        named = [{"AvailabilityZone": f"us-east-1{each[-1]}", "SubnetId": each} for each in told.get("SubnetIds", ())]
         answers: dict[str, dict[str, Any]] = {
             "list_nodegroups": {"nodegroups": self.groups},
             "describe_launch_templates": {"LaunchTemplates": [{"LaunchTemplateName": n} for n in self.templates]},
@@ -133,7 +135,7 @@ class World:
             "get_group": {"Group": {"GroupArn": GROUP_ARN}},
             "get_role": {"Role": {"Arn": "arn:aws:iam::1:role/mig-node"}},
             "describe_cluster": {"cluster": {"resourcesVpcConfig": {"subnetIds": ["subnet-a"]}}},
-            "describe_subnets": {"Subnets": [{"AvailabilityZone": "us-east-1a", "SubnetId": "subnet-a"}]},
+            "describe_subnets": {"Subnets": named},
         }
         return answers.get(operation)
 
@@ -216,6 +218,17 @@ def test_a_zone_without_a_subnet_is_refused_before_anything_is_written(world: Wo
         make(ELSEWHERE)
 
     assert [] == world.done
+
+
+def test_subnets_that_a_request_names_are_used(world: World) -> None:
+    """On EKS they take the place of the cluster's; a rehearsal of the same request has its own."""
+    named = read({**SPEC.model_dump(), "target": "eks", "eks": {"subnets": ["subnet-0f"]}})
+    provision.make_groups(replace(SITE, target="eks"), named, PLAN, ELSEWHERE, 2)
+    with pytest.raises(Refused, match="none of eks.subnets is in us-east-1a; accepted: us-east-1f$"):
+        provision.make_groups(replace(SITE, target="eks"), named, PLAN, HERE, 2)
+
+    assert ["write runs/r-1/leases/r-1-2.json", "raise r-1-2"] == world.done
+    assert make()
 
 
 @pytest.mark.usefixtures("world")
