@@ -12,7 +12,7 @@ import sys
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 import yaml
@@ -108,12 +108,23 @@ def serve(
 
 
 @app.command()
-def deploy(file: PrefectFile = Path("prefect.yaml")) -> None:
+def deploy(
+    file: PrefectFile = Path("prefect.yaml"),
+    pool_type: Annotated[
+        Literal["process", "kubernetes"], typer.Option(help="Of the work pool: runs are processes, or pods.")
+    ] = "process",
+    image: Annotated[str, typer.Option(help="Of the pods. Once said, the pool keeps it.")] = "",
+    env: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="For every pod, repeatable; the pool keeps it, in clear."),
+    ] = None,
+) -> None:
     """Deploy everything to the Prefect server that is configured, and make the work pool; as often as one likes."""
     quiet_prefect()
     from flows.serve import deployed
+    from flows.work_pool import wanted
 
-    print(f"deployed: {deployed(file)}")
+    print(f"deployed: {deployed(file, wanted(file, pool_type, image=image, env=env or ()))}")
 
 
 @app.command()

@@ -17,15 +17,15 @@ from typing import Any, get_type_hints
 from prefect import Flow
 from prefect.cli.deploy._models import DeploymentConfig, PrefectYamlModel, WorkPoolConfig
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import VariableCreate, WorkPoolCreate
+from prefect.client.schemas.actions import VariableCreate
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy
-from prefect.exceptions import ObjectNotFound
 from prefect.utilities.schema_tools import ValidationError as SchemaError
 from prefect.utilities.schema_tools import validate
 from pydantic import ValidationError
 
 from flows import schedules
 from flows.documents import mapping
+from flows.work_pool import NAMES, Wanted, bring
 from mig.errors import Failed, Refused
 from mig.plan import draw
 from mig.refusal import path
@@ -33,9 +33,6 @@ from mig.spec import RunSpec, read
 from mig.spec import check as check_spec
 
 Entry = Mapping[str, Any]
-
-POOL = "local"
-"""The work pool where nothing else is said: the value that its variable is given when it has none."""
 
 _VARIABLE = re.compile(r"\{\{\s*prefect\.variables\.(\w+)\s*\}\}")
 _DOTTED = re.compile(r"flows\.\w+\.\w+")
@@ -60,23 +57,17 @@ def check(declared: Entry) -> tuple[Entry, ...]:
     return entries
 
 
-def prepare(prefect: SyncPrefectClient, entries: Iterable[Entry]) -> str:
-    """Make what the deployments need and the server lacks: the variable of their work pool, the pool. Its name."""
-    named = {str(entry["work_pool"]["name"]) for entry in entries}
-    pool, *others = sorted({_resolved(prefect, name) for name in named})
+def prepare(prefect: SyncPrefectClient, entries: Iterable[Entry], wanted: Wanted | None = None) -> str:
+    """Make what the deployments need and the server lacks: their work pool, the variable that names it. Its name."""
+    wanted = wanted or Wanted()
+    values = {name: _value(prefect, name) for name in {str(entry["work_pool"]["name"]) for entry in entries}}
+    pool, *others = sorted({value or NAMES[wanted.type] for value in values.values()})
     if others:
         pools = ", ".join([pool, *others])
         raise Refused("work_pool.name", f"the deployments name {pools}", accepted="one work pool for all")
-    try:
-        found = prefect.read_work_pool(pool)
-    except ObjectNotFound:
-        from prefect.workers.process import ProcessWorker
-
-        template = ProcessWorker.get_default_base_job_template()
-        prefect.create_work_pool(WorkPoolCreate(name=pool, type="process", base_job_template=template))
-        return pool
-    if found.type != "process":
-        raise Refused("work_pool.name", f"{pool} is of type {found.type}", accepted="a pool of type process")
+    bring(prefect, pool, wanted)
+    for name in (name for name, value in values.items() if not value):
+        prefect.create_variable(VariableCreate(name=_VARIABLE.sub(r"\1", name), value=pool))
     return pool
 
 
@@ -182,12 +173,10 @@ def _check_request(where: str, request: Entry) -> None:
         raise Refused("", f"{where}.{error}") from error
 
 
-def _resolved(prefect: SyncPrefectClient, named: str) -> str:
-    """The name of the pool; its variable is given a value when it has none."""
+def _value(prefect: SyncPrefectClient, named: str) -> str:
+    """The name of a pool; empty where its variable has no value."""
     variable = _VARIABLE.fullmatch(named)
     if variable is None:
         return named
     found = prefect.read_variable_by_name(variable[1])
-    if found is None:
-        found = prefect.create_variable(VariableCreate(name=variable[1], value=POOL))
-    return str(found.value)
+    return str(found.value) if found else ""

@@ -28,6 +28,7 @@ from flows.documents import mapping
 from flows.interrupts import Ending
 from flows.runs import Ours, cancel, named_cancelled, settle
 from flows.server import API
+from flows.work_pool import Wanted
 from flows.worker import worker
 from mig.errors import Failed, Refused
 from mig.verdict import Settled, Verdict, Waiting
@@ -122,11 +123,11 @@ def judge(run: FlowRun) -> Verdict["State[object]"]:
     return Waiting(f"{run.name}: {run.state_name}")
 
 
-def deployed(file: Path) -> int:
-    """Deploy everything a file declares to the server that is configured; returns how much that is."""
+def deployed(file: Path, wanted: Wanted | None = None) -> int:
+    """Deploy everything a file declares to the server that is configured, for such a pool; returns how much that is."""
     entries, automatic = read_file(file), automations.read_file(automations.beside(file))
     with configured() as prefect:
-        prepare(prefect, entries)
+        prepare(prefect, entries, wanted)
         automations.set_heartbeat(prefect, automatic)
         deploy(prefect, file)
     return len(entries)

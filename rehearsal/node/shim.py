@@ -5,8 +5,12 @@ Run as a file by `runtime`, which is its other end; it imports nothing of ours. 
 standard input, what happened goes out as JSON lines on standard output. It is a process of its own for three reasons:
 forking it costs little and is safe, as it has one thread; it stamps every line of a container's log, as `kubectl logs
 --since` needs; and when its input ends, however its owner ended, it ends everything it started.
+
+A container is its first process: when that has ended, so does all that it has started, in whatever session. Where a
+kernel would end a PID namespace, this adopts what is left (it is a subreaper), and knows it by a variable.
 """
 
+import ctypes
 import json
 import os
 import selectors
@@ -16,6 +20,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
 
 _NICENESS = 5
@@ -26,6 +31,11 @@ _LONGEST_LINE = 16_384
 """A line longer than that is logged in parts, as containerd does."""
 
 _PRIVATE = 0o600
+
+_MARK = "REHEARSAL_CONTAINER"
+"""The variable by which a process knows, and tells, which container it belongs to."""
+
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Container:
@@ -41,7 +51,7 @@ class Container:
             self.process = subprocess.Popen(
                 order["argv"],
                 cwd=order["cwd"],
-                env=order["env"],
+                env={**order["env"], _MARK: self.id},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -124,6 +134,7 @@ class Shim:
         for container in self._containers.values():
             container.process.wait()
             container.close()
+        self._end_orphans(*self._containers)
 
     def _obey(self) -> bool:
         chunk = os.read(sys.stdin.fileno(), _READ_BYTES)
@@ -149,12 +160,39 @@ class Shim:
     def _bury(self) -> None:
         with suppress(BlockingIOError):
             self._death.recv(_READ_BYTES)
-        for container in [each for each in self._containers.values() if each.process.poll() is not None]:
+        ended = [each for each in self._containers.values() if each.process.poll() is not None]
+        self._end_orphans(*(container.id for container in ended))
+        for container in ended:
             with suppress(KeyError):  # its output may have ended before it did
                 self._selector.unregister(container.output)
             container.close()
             del self._containers[container.id]
             _tell(id=container.id, at=time.time(), code=container.process.returncode)
+
+    def _end_orphans(self, *ended: str) -> None:
+        """Kill what these containers left; what it leaves in turn becomes ours, and is killed as well."""
+        first = {container.process.pid for container in self._containers.values()}
+        marks = {f"{_MARK}={container}".encode() for container in ended}
+        while left := [pid for pid in _children() if pid not in first and marks & _environment(pid)]:
+            for pid in left:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        for pid in set(_children()) - first:  # of containers that live
+            os.waitpid(pid, os.WNOHANG)
+
+
+def _children() -> list[int]:
+    """By the only thread there is; a kernel that does not list them leaves orphans to the guard of the stage."""
+    with suppress(FileNotFoundError):
+        return [int(pid) for pid in Path("/proc/thread-self/children").read_text().split()]
+    return []
+
+
+def _environment(pid: int) -> set[bytes]:
+    """Its variables; none once it has ended."""
+    with suppress(ProcessLookupError):
+        return set(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+    return set()
 
 
 def _tell(**facts: object) -> None:
@@ -170,6 +208,7 @@ def _stamp() -> bytes:
 
 def _main() -> None:
     os.nice(_NICENESS)
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the owner of the stage, who ends us in order
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     shim = Shim()

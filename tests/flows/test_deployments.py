@@ -13,6 +13,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 
 from flows.deployments import check, prepare, read_file
+from flows.work_pool import wanted
 from mig.errors import Refused
 from mig.spec import read
 
@@ -213,7 +214,7 @@ class Server:
         """As Prefect does where there is none."""
         if name not in self.pools:
             raise ObjectNotFound(Exception(name))
-        return SimpleNamespace(type=self.pools[name])
+        return SimpleNamespace(type=self.pools[name], base_job_template={})
 
     def create_work_pool(self, pool: Any) -> None:
         """A second one of that name is an error."""
@@ -232,6 +233,15 @@ def test_an_empty_server_gets_variable_and_pool_once() -> None:
     assert ({"mig_work_pool": "local"}, {"local": "process"}) == (server.variables, server.pools)
 
 
+def test_what_is_refused_leaves_nothing() -> None:
+    """A pool that cannot be made is not named either: the next `mig deploy` finds the server as it was."""
+    server = Server({}, {})
+
+    with pytest.raises(Refused, match="--image"):
+        prepare(cast("SyncPrefectClient", server), FILES, wanted(FILE, "kubernetes"))
+    assert ({}, {}) == (server.variables, server.pools)
+
+
 def test_a_variable_that_has_a_value_keeps_it() -> None:
     """Who named another pool gets that one."""
     server = Server({"mig_work_pool": "mine"}, {"mine": "process"})
@@ -243,7 +253,7 @@ def test_a_pool_of_another_type_is_refused() -> None:
     """A process worker could not take its runs."""
     server = Server({}, {"local": "kubernetes"})
 
-    with pytest.raises(Refused, match="local is of type kubernetes; accepted: a pool of type process"):
+    with pytest.raises(Refused, match="local is of type kubernetes; accepted: a pool of type process: "):
         prepare(cast("SyncPrefectClient", server), named("local"))
 
 

@@ -18,6 +18,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows import serve, surroundings
 from flows.interrupts import Ending
 from flows.serve import Served, check_version, deployed, hold, judge, served
+from flows.work_pool import PoolType, wanted
 from flows.worker import judge as judge_worker
 from mig.errors import Failed, Refused
 from mig.verdict import Broken, Settled, Waiting
@@ -147,6 +148,7 @@ def test_a_server_that_does_not_answer_is_one_sentence() -> None:
         pass
 
 
+@pytest.mark.parametrize("kind", ["process", "kubernetes"])
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
@@ -168,9 +170,9 @@ def test_a_server_that_does_not_answer_is_one_sentence() -> None:
     ],
 )
 def test_a_server_that_is_not_ours_to_use_is_one_sentence(
-    answers: dict[str, tuple[int, str | None]], expected: str, monkeypatch: pytest.MonkeyPatch
+    answers: dict[str, tuple[int, str | None]], expected: str, kind: PoolType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says what is wrong with it, before anything is done there."""
+    """It says what is wrong with it, before anything is done there, for whatever kind of pool."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         status, said = answers.get(request.url.path.removeprefix("/api"), (404, ""))
@@ -180,7 +182,7 @@ def test_a_server_that_is_not_ours_to_use_is_one_sentence(
     monkeypatch.setattr(serve, "get_client", lambda **_: asked)
 
     with temporary_settings({PREFECT_API_URL: NOBODY.format(1)}), pytest.raises((Failed, Refused), match=expected):
-        deployed(ROOT / "prefect.yaml")
+        deployed(ROOT / "prefect.yaml", wanted(ROOT / "prefect.yaml", kind))
 
 
 @pytest.mark.parametrize("theirs", ["3.8.0", "3.8.9", "3.8.10rc1"])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -86,6 +87,48 @@ def test_nothing_is_left_of_a_container(runtime: Runtime, tmp_path: Path) -> Non
     events.get(timeout=SECONDS)
 
     assert _ends(lambda: _alive(int(said(tmp_path)[0])))
+
+
+@pytest.mark.parametrize(
+    "end", [pytest.param("true", id="it ends by itself"), pytest.param("kill -KILL $$", id="it is killed")]
+)
+def test_nothing_is_left_that_has_a_session_of_its_own(runtime: Runtime, tmp_path: Path, end: str) -> None:
+    """As in a PID namespace, sessions, and children whose parent has gone before, end with the first process."""
+    deep = "setsid sh -c 'setsid sleep 60 & echo $!; wait' & sleep 0.2; (setsid sleep 60 & echo $!); " + end
+    events = Events()
+    runtime.start(order(tmp_path, "sh", "-c", deep), events.put)
+    events.get(timeout=SECONDS)
+    events.get(timeout=SECONDS)
+
+    assert 2 == len(said(tmp_path))
+    assert [] == [pid for pid in map(int, said(tmp_path)) if _alive(pid)]
+
+
+def test_what_another_container_has_started_lives_on(runtime: Runtime, tmp_path: Path) -> None:
+    """The end of one is nobody else's, also of what has lost its parent."""
+    events, others = Events(), Events()
+    (tmp_path / "other").mkdir()
+    other = replace(
+        order(tmp_path / "other", "sh", "-c", "(setsid sleep 60 & echo $!); sleep 60"), container_id="other"
+    )
+    runtime.start(other, others.put)
+    assert _ends(lambda: not (tmp_path / "other/log").exists() or not said(tmp_path / "other"))
+    runtime.start(order(tmp_path, "true"), events.put)
+    events.get(timeout=SECONDS)
+    events.get(timeout=SECONDS)
+
+    assert _alive(int(said(tmp_path / "other")[0]))
+
+
+def test_what_has_lost_its_parent_may_end_before_its_container(runtime: Runtime, tmp_path: Path) -> None:
+    """It is nobody's to wait for but the runtime's, which goes on."""
+    events = Events()
+    runtime.start(order(tmp_path, "sh", "-c", "(setsid true &) ; (setsid sleep 0.1 &) ; sleep 0.3; exit 5"), events.put)
+    events.get(timeout=SECONDS)
+    ended = events.get(timeout=SECONDS)
+
+    assert isinstance(ended, Ended)
+    assert 5 == ended.code
 
 
 def test_log_lines_carry_their_moment(runtime: Runtime, tmp_path: Path) -> None:
