@@ -56,6 +56,7 @@ def at_home(home: Path, port: int) -> Own:
         **_QUIET,
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # In memory, the default, a killed server would never free the slot of a concurrency limit.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         **({"PREFECT_PROFILES_PATH": profiles} if Path(profiles).exists() else {}),

@@ -1,6 +1,6 @@
 """Markup: HTML and SVG elements built from values, so that no text can be mistaken for markup."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element, tostring
 
 Child = Element | str | None
@@ -24,27 +24,41 @@ def tag(kind: str, /, *children: Child, **attributes: str | float) -> Element:
 
 
 def table(
-    heads: Iterable[str],
+    label: str,
+    heads: Sequence[str],
     rows: Iterable[Iterable[Element]],
     *,
     numbers: tuple[int, ...],
     foot: Iterable[Element] = (),
 ) -> Element:
-    """Rows of cells under their heads; `numbers` are the columns whose heads stand to the right, as their cells do."""
-    cells = (tag("th", head, class_="num" if at in numbers else "") for at, head in enumerate(heads))
-    foot_row = tag("tr", *foot)
-    made = tag(
+    """
+    Rows of cells under their heads; `numbers` are the columns whose heads stand to the right, as their cells do.
+
+    Each cell carries its head, for a screen that is too narrow for a row of heads.
+    """
+    cells = (
+        tag("th", head, scope="col", **({"class_": "num"} if at in numbers else {})) for at, head in enumerate(heads)
+    )
+    foot_row = _row(heads, foot)
+    return tag(
         "table",
         tag("thead", tag("tr", *cells)),
-        tag("tbody", *(tag("tr", *row) for row in rows)),
+        tag("tbody", *(_row(heads, row) for row in rows)),
         tag("tfoot", foot_row) if len(foot_row) else None,
+        aria_label=label,
     )
-    return tag("div", made, class_="wide")
 
 
 def document(root: Element) -> str:
     """A whole page as text."""
     return "<!doctype html>\n" + tostring(root, encoding="unicode", method="html") + "\n"
+
+
+def _row(heads: Sequence[str], cells: Iterable[Element]) -> Element:
+    row = tag("tr", *cells)
+    for cell, head in zip(row, heads, strict=len(row) > 0):
+        cell.set("data-head", head)
+    return row
 
 
 def _written(value: str | float) -> str:

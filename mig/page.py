@@ -1,37 +1,28 @@
 """
-The report as a page: one self-contained HTML file, and a short form of it in Markdown for Prefect's pages.
+The report as a page: one self-contained HTML file for any screen, in light and dark, with keyboard and screen reader.
 
 It knows the report and nothing else. Every number that was simulated carries a mark beside it.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable
-from importlib.resources import files
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from xml.etree.ElementTree import Element
 
-from mig.drawing import chart, colour, duration, gpus, matrix, sim, time_line
+from mig.chart import chart, matrix
+from mig.drawing import caption, colour, gpus, sim, users
+from mig.figures import accuracies, dollars, headline, losses, wall
+from mig.look import ICON, PAGE
 from mig.markup import Child, document, table, tag
-from mig.report import RunReport, WorkloadReport
+from mig.report import NodeReport, RunReport, WorkloadReport
+from mig.timeline import duration, time_line
 from training.contract import CLASSES
-
-CSS = (files("mig") / "page.css").read_text(encoding="utf-8")
 
 OPEN_NODES = 2
 """So many nodes are drawn in full; further ones are folded away."""
 
 _ENDINGS = {"no_capacity": "found no capacity", "refused": "was refused", "cancelled": "was cancelled"}
-
-_SHOWN = {
-    "accuracy": "{:.1%} accuracy",
-    "loss": "loss {:.3f}",
-    "images": "{:,} images",
-    "images_per_second": "{:,.0f} images/s",
-    "p50_ms": "p50 {:.1f} ms",
-    "p99_ms": "p99 {:.1f} ms",
-    "device": "on {}",
-}
-"""What a pod's `result` line says that people ask first."""
 
 
 def render(report: RunReport) -> str:
@@ -55,7 +46,8 @@ def render(report: RunReport) -> str:
                 tag("meta", charset="utf-8"),
                 tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
                 tag("title", title),
-                tag("style", CSS),
+                tag("link", rel="icon", href=ICON),
+                tag("style", PAGE),
             ),
             tag("body", tag("main", _header(report), *sections)),
             lang="en",
@@ -63,30 +55,13 @@ def render(report: RunReport) -> str:
     )
 
 
-def markdown(report: RunReport) -> str:
-    """The report in a screen of Markdown."""
-    mark = " *(simulated)*" if report.simulated else ""
-    rows = [
-        f"| {w.name} | {w.kind} | {w.profile} | {len(w.pods)} | {w.status} | {_headline(w)} |" for w in report.workloads
-    ]
-    table = ["| workload | kind | slice | pods | status | |", "| --- | --- | --- | ---: | --- | --- |", *rows]
-    lines = (
-        f"## {report.run_id}: {report.status}",
-        report.why,
-        f"{_dollars(report.cost.usd)}{mark} for {report.cost.hours:.2f} h{mark} of nodes, {_wall(report)} on the wall.",
-        "\n".join(table) if rows else "",
-        "" if report.teardown.verified else f"**Still there: {', '.join(report.teardown.left) or 'not known'}**",
-    )
-    return "\n\n".join(line for line in lines if line)
-
-
 def _header(report: RunReport) -> Element:
     name = str(report.spec.get("name", report.run_id))
     ending = _ENDINGS.get(report.status, report.status)
-    first = report.phases[0].started if report.phases else ""
+    begun = [datetime.fromisoformat(phase.started).strftime("%Y-%m-%d %H:%M UTC") for phase in report.phases[:1]]
     return tag(
         "header",
-        tag("div", f"mig-pipeline · run {report.run_id} · {report.target} · {first}", class_="eyebrow"),
+        tag("div", " · ".join(("mig-pipeline", f"run {report.run_id}", report.target, *begun)), class_="eyebrow"),
         tag("h1", f"{name} ", tag("span", ending, class_=report.status)),
         tag("div", report.why, class_="why") if report.why else None,
         _facts(report),
@@ -101,13 +76,18 @@ def _facts(report: RunReport) -> Element:
     nodes = ", ".join(f"{n} × {kind}" for kind, n in Counter(node.instance_type for node in report.nodes).items())
     return tag(
         "dl",
-        _fact("Cost", _dollars(report.cost.usd), _marked(report), "for the nodes"),
-        _fact("Wall time", _wall(report), None, "from plan to teardown"),
+        _fact("Cost", dollars(report.cost.usd), _marked(report), _budget(report)),
+        _fact("Wall time", wall(report), None, "from plan to teardown"),
         _fact("Workloads", f"{done} of {asked}", None, "succeeded"),
         _fact("Slices used", f"{used} of {offered}", _marked(report), nodes) if report.nodes else None,
         _fact("Teardown", "verified" if report.teardown.verified else "NOT verified", None, _left(report)),
         class_="facts",
     )
+
+
+def _budget(report: RunReport) -> str:
+    most = report.spec.get("max_usd")
+    return f"of at most {dollars(most)}" if most else "for the nodes"
 
 
 def _fact(name: str, value: str, mark: Child, beside: str) -> Element:
@@ -136,13 +116,32 @@ def _slices(report: RunReport) -> Child:
 
 def _node(report: RunReport, order: int) -> Element:
     node = report.nodes[order]
-    said = f"{node.name} · {node.instance_type} · {node.capacity} {node.zone} · {node.gpu} · {node.config_name}"
     return tag(
         "details",
-        tag("summary", said, _marked(report), class_="small soft"),
+        tag("summary", caption(node), _marked(report), class_="small soft"),
         gpus(node, report.workloads),
+        _users(node, report.workloads),
         **({"open": ""} if order < OPEN_NODES else {}),
     )
+
+
+def _users(node: NodeReport, workloads: Sequence[WorkloadReport]) -> Child:
+    """The same as the drawing, in words: each slice that was used, by the names that the driver and NVML give it."""
+    devices = {device.name: device for device in node.devices}
+    rows = [
+        (
+            tag("td", tag("i", class_="swatch", style=colour(order)), name),
+            tag("td", tag("code", devices[device].profile)),
+            tag("td", tag("code", device)),
+            tag("td", tag("code", devices[device].parent_uuid), class_="text"),
+        )
+        for device, (order, name) in users(node, workloads).items()
+        if device in devices
+    ]
+    if not rows:
+        return None
+    made = table(f"Slices used on {node.name}", ("pod", "slice", "device", "GPU"), rows, numbers=())
+    return tag("details", tag("summary", "the same as a table", class_="small soft"), made)
 
 
 def _training(report: RunReport) -> Child:
@@ -157,15 +156,14 @@ def _training(report: RunReport) -> Child:
 
 def _card(order: int, workload: WorkloadReport, model: str, charts: Iterable[Element]) -> Element:
     beside = tag("span", f"{model} on {workload.profile}".strip(), class_="soft small")
-    return tag("figure", tag("h3", f"{workload.name} ", beside), *charts, class_="card", style=colour(order))
+    said = f"How the training of {workload.name} went"
+    head = tag("h3", f"{workload.name} ", beside)
+    return tag("figure", head, *charts, class_="card", style=colour(order), aria_label=said)
 
 
 def _charts(workload: WorkloadReport) -> list[Element]:
     """Loss while training, by parts of an epoch; accuracy on the test images by epoch, and in the end by class."""
-    steps = [at for at in workload.steps if "train_loss" in at]
-    loss = [(at["epoch"] - 1 + at["step"] / at["steps"], at["train_loss"]) for at in steps]
-    accuracy = [(at["epoch"], at["accuracy"]) for at in workload.curve]
-    confusion = workload.metrics.get("confusion")
+    loss, accuracy, confusion = losses(workload), accuracies(workload), workload.metrics.get("confusion")
     return [
         *([chart("training loss by epoch", loss)] if loss else []),
         *([chart("test accuracy by epoch", accuracy, percent=True)] if accuracy else []),
@@ -183,12 +181,12 @@ def _workloads(report: RunReport) -> Child:
             tag("td", tag("code", each.profile)),
             tag("td", tag("span", each.status, class_=each.status)),
             tag("td", str(len(each.pods)), class_="num"),
-            tag("td", each.why or _headline(each), _files(each), class_="text"),
+            tag("td", each.why or headline(each), _files(each), class_="text"),
         )
         for order, each in enumerate(report.workloads)
     ]
     heads = ("workload", "kind", "slice", "status", "pods", "what came of it")
-    return _section("Workloads", None, table(heads, rows, numbers=(4,)))
+    return _section("Workloads", None, table("Workloads", heads, rows, numbers=(4,)))
 
 
 def _files(workload: WorkloadReport) -> Child:
@@ -205,7 +203,7 @@ def _files(workload: WorkloadReport) -> Child:
 def _phases(report: RunReport) -> Child:
     if not report.phases:
         return None
-    return _section("Where the time went", None, time_line(report.phases))
+    return _section("Where the time went", None, time_line(report.phases, report.workloads))
 
 
 def _offers(report: RunReport) -> Child:
@@ -219,26 +217,36 @@ def _offers(report: RunReport) -> Child:
         for offer in report.offers
     ]
     heads = ("offer", "answer", "after", "reason")
-    return _section("What was asked of AWS", None, table(heads, rows, numbers=(2,))) if rows else None
+    return _section("What was asked of AWS", None, table("Offers", heads, rows, numbers=(2,))) if rows else None
 
 
 def _cost(report: RunReport) -> Child:
     cost = report.cost
+    orders = {each.name: order for order, each in enumerate(report.workloads)}
     rows = [
-        (tag("td", name), tag("td", _dollars(usd), _marked(report), class_="num"))
+        (
+            tag("td", name),
+            tag("td", _share(usd / cost.usd, orders[name]) if cost.usd and name in orders else None, class_="share"),
+            tag("td", dollars(usd), _marked(report), class_="num"),
+        )
         for name, usd in cost.usd_by_workload.items()
     ]
-    total = (tag("td", "the nodes"), tag("td", _dollars(cost.usd), _marked(report), class_="num"))
+    total = (tag("td", "the nodes"), tag("td"), tag("td", dollars(cost.usd), _marked(report), class_="num"))
     source = f"{cost.hours:.2f} h of nodes"
     return _section(
         "What it cost",
         None,
-        tag("div", table(("workload", "USD"), rows, numbers=(1,), foot=total), class_="narrow"),
+        tag("div", table("Cost", ("workload", "share", "USD"), rows, numbers=(2,), foot=total), class_="narrow"),
         tag("p", source, _marked(report), f" · {cost.rate_source}" if cost.rate_source else "", class_="small soft"),
         tag(
             "p", "Who used the nodes pays for their idle parts, too: by compute slices × seconds.", class_="small soft"
         ),
     )
+
+
+def _share(part: float, order: int) -> Element:
+    bar = tag("i", style=f"width: {part:.1%}; left: 0")
+    return tag("div", bar, class_="track", style=colour(order), role="img", aria_label=f"{part:.0%}")
 
 
 def _teardown(report: RunReport) -> Element:
@@ -263,28 +271,15 @@ def _provenance(report: RunReport) -> Element:
 
 
 def _section(title: str, mark: Child, *children: Child) -> Element:
-    return tag("section", tag("h2", title, mark), *children)
+    name = "-".join(title.lower().split())
+    return tag("section", tag("h2", title, mark, id=name), *children, aria_labelledby=name)
 
 
 def _marked(report: RunReport) -> Child:
     return sim() if report.simulated else None
 
 
-def _wall(report: RunReport) -> str:
-    return duration(sum(phase.seconds for phase in report.phases))
-
-
-def _dollars(usd: float | None) -> str:
-    return "unknown" if usd is None else f"${usd:,.2f}"
-
-
 def _left(report: RunReport) -> str:
     if report.teardown.verified:
         return "nothing is left"
     return f"{len(report.teardown.left) or 'unknown'} things may still be billed"
-
-
-def _headline(workload: WorkloadReport) -> str:
-    """A workload's numbers on one line."""
-    numbers = (form.format(workload.metrics[k]) for k, form in _SHOWN.items() if workload.metrics.get(k) is not None)
-    return " · ".join(numbers)

@@ -83,7 +83,7 @@ class Workload(Section):
     """How many pods; each gets a slice of its own."""
     epochs: int = Field(1, title="Epochs (training)", ge=1, le=10_000)
     """How often it goes through its images."""
-    train_images: int = Field(60_000, title="Training images (training)", ge=1, le=60_000)
+    train_images: int = Field(60_000, title="Images (training)", ge=1, le=60_000)
     """How many of the 60,000 images of Fashion-MNIST are used, from the first."""
     learning_rate: float = Field(0.002, title="Learning rate (training)", gt=0, le=10)
     """The peak of the one-cycle schedule, per step."""

@@ -30,7 +30,7 @@ EVERY_SECONDS = 15
 """Between two looks at a group's activities."""
 
 
-@task(name="find capacity", cache_policy=NO_CACHE)
+@task(name="find capacity", task_run_name="find capacity", cache_policy=NO_CACHE)
 def acquire(site: Site, spec: RunSpec, plan: Plan, *, again: str = "") -> GpuNodes:
     """
     The nodes of the first offer that holds.

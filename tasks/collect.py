@@ -18,6 +18,7 @@ from tasks import observe
 from tasks.aws import call
 from tasks.connect import Site, aws
 from tasks.progress import Bar, say
+from tasks.publish import publish_files
 from tasks.wait import PacedClock, Patience, until
 from training.contract import read_line
 
@@ -35,16 +36,16 @@ def follow(
     prefix = f"runs/{plan.run_id}/workloads/{workload.name}/"
     _keep_logs(site, prefix, ended.pods, said)
     profile = next(demand.profile for demand in plan.demands if demand.workload == workload.name)
-    came = result(
-        workload, ended, profile=profile, said=said, devices=ready.devices, artifacts=_artifacts(site, prefix)
-    )
+    left = _artifacts(site, prefix)
+    publish_files(site, workload, left)
+    came = result(workload, ended, profile=profile, said=said, devices=ready.devices, artifacts=left)
     if came.status == "succeeded":
         return came
     return Failed(message=f"{workload.name}: {came.why}", data=came)  # type: ignore[return-value]  # the task's state
 
 
 def _watched(site: Site, workload: Workload, spec: RunSpec, namespace: str) -> Ended:
-    relay = _Relay(site, namespace, Bar(f"workload-{workload.name}", f"{workload.kind} {workload.name}"))
+    relay = _Relay(site, namespace, workload)
     among = {each.name for each in spec.workloads}
     claimed: dict[str, str] = {}
 
@@ -63,7 +64,7 @@ def _watched(site: Site, workload: Workload, spec: RunSpec, namespace: str) -> E
         deadline=minutes * 60 + 60,  # the Job's own deadline comes first, and says it better
         every=EVERY_SECONDS,
         clock=PacedClock(),
-        tell=say,
+        tell=relay.waits,
     )
     return until(look, judge_both, patience)
 
@@ -75,13 +76,22 @@ def _with_devices(job: JobSeen, claimed: dict[str, str]) -> JobSeen:
 
 
 class _Relay:
-    """Passes on what pods have answered since the last time: summary lines as log, progress as a bar."""
+    """Passes on what pods have answered since the last time: summary lines as log, progress as a bar of all of them."""
 
-    def __init__(self, site: Site, namespace: str, bar: Bar) -> None:
+    def __init__(self, site: Site, namespace: str, workload: Workload) -> None:
         self._site = site
         self._namespace = namespace
-        self._bar = bar
+        self._bar = Bar(f"workload-{workload.name}", f"{workload.kind} {workload.name}")
+        self._epochs = workload.epochs
         self._passed: dict[str, int] = {}
+        self._progress = dict.fromkeys(range(workload.count), 0.0)
+        self._pods, self._epoch = "", ""
+
+    def waits(self, why: str) -> None:
+        """What is waited for: how many pods run, and what holds one up."""
+        say(why)
+        self._pods = why.partition(": ")[2]
+        self._bar.at(self._at)
 
     def pass_on(self, pods: Iterable[PodSeen]) -> None:
         """Read the logs of pods that may have said something new."""
@@ -97,10 +107,17 @@ class _Relay:
         answer = read_line(line)
         if answer is None:
             return
+        if "epoch" in answer:
+            self._epoch = f"epoch {answer['epoch']} of {self._epochs}"
         if "progress" in answer:
-            self._bar.show(100 * float(answer["progress"]))
+            self._progress[pod.index] = float(answer["progress"])
+            self._bar.show(100 * sum(self._progress.values()) / len(self._progress), self._at)
         if answer["type"] != "step":
             say(f"{pod.workload}[{pod.index}] {_told(answer)}")
+
+    @property
+    def _at(self) -> str:
+        return ", ".join(part for part in (self._pods, self._epoch) if part)
 
 
 def _told(answer: Mapping[str, Any]) -> str:
@@ -116,7 +133,9 @@ def _short(value: object) -> str:
 def _keep_logs(site: Site, prefix: str, pods: Iterable[PodSeen], said: Mapping[str, Sequence[str]]) -> None:
     for pod in pods:
         text = "\n".join((*said[pod.name], ""))
-        call(site, "s3", "put_object", Bucket=site.bucket, Key=f"{prefix}logs/{pod.name}.log", Body=text.encode())
+        key = f"{prefix}logs/{pod.name}.log"
+        kind = "text/plain; charset=utf-8"  # a browser shows it
+        call(site, "s3", "put_object", Bucket=site.bucket, Key=key, Body=text.encode(), ContentType=kind)
 
 
 def _artifacts(site: Site, prefix: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 import yaml
@@ -30,6 +31,9 @@ from mig.kubeconfig import kubeconfig as write_kubeconfig
 from mig.spec import RunSpec
 from tasks import world
 from tasks.wait import PacedClock
+
+LINK_SECONDS = 7 * 24 * 3600
+"""The longest that S3 lets a signed address be valid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +204,21 @@ def _monitored(place: Site) -> boto3.Session:
         region_name=place.region,
         botocore_session=core,
     )
+
+
+def link(place: Site, address: str) -> str:
+    """
+    What a browser follows to an `s3://` address, for whoever looks at a run.
+
+    On AWS that is the console, which knows who may look. In a rehearsal the address is signed, for as long as that can
+    last: its S3 has no pages, and ends with its World.
+    """
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    if place.target == "eks":
+        asked = urlencode({"region": place.region, "prefix": key})
+        return f"https://{place.region}.console.aws.amazon.com/s3/object/{bucket}?{asked}"
+    what = {"Bucket": bucket, "Key": key}
+    return str(aws(place, "s3").generate_presigned_url("get_object", Params=what, ExpiresIn=LINK_SECONDS))
 
 
 def session(region: str) -> boto3.Session:

@@ -15,7 +15,7 @@ from tasks.progress import say
 from tasks.stage import sources
 
 
-@task(name="launch the workloads", cache_policy=NO_CACHE)
+@task(name="launch the workloads", task_run_name="launch the workloads", cache_policy=NO_CACHE)
 def launch(site: Site, spec: RunSpec, plan: Plan, data: str) -> Launched:
     """
     Apply everything the run's workloads need, in order; `data` is the staged set's `s3://bucket/prefix`.

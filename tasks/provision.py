@@ -94,7 +94,7 @@ def drop_attempt(site: Site, run_id: str, attempt: int) -> None:
     stacks.destroy(backend(site), stack_name(run_id, attempt), tell=say)
 
 
-@task(name="tear the nodes down", cache_policy=NO_CACHE)
+@task(name="tear the nodes down", task_run_name="tear the nodes down", cache_policy=NO_CACHE)
 def release(site: Site, run_id: str, *, notify: Sequence[str] = ()) -> Released:
     """
     End a run's Jobs, take its nodes to zero, destroy its stacks, and ask AWS what is left.

@@ -32,7 +32,7 @@ EVERY_SECONDS = 5
 """Between two looks: GFD, NFD and MIG Manager all work in rounds of many seconds."""
 
 
-@task(name="wait for the slices", cache_policy=NO_CACHE)
+@task(name="wait for the slices", task_run_name="wait for the slices", cache_policy=NO_CACHE)
 def slices_ready(site: Site, plan: Plan, nodes: GpuNodes, release_name: str) -> ReadySlices:
     """
     Every slice of the plan, on nodes where MIG Manager, GFD and ResourceSlices agree.

@@ -11,7 +11,7 @@ from tasks.connect import Site, aws
 from tasks.progress import say
 
 
-@task(name="stage the data set", cache_policy=NO_CACHE)
+@task(name="stage the data set", task_run_name="stage the data set", cache_policy=NO_CACHE)
 def stage(site: Site) -> str:
     """Put Fashion-MNIST under an address made of its content, unless it is there; returns `s3://bucket/prefix`."""
     s3 = aws(site, "s3")

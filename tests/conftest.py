@@ -6,5 +6,23 @@ program inherits that.
 """
 
 import signal
+from collections.abc import Generator
+
+import pytest
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What a machine is asked for that is meant to have everything."""
+    parser.addoption("--pictures", action="store_true", help="write the pictures of docs/ from what the tests look at")
+    parser.addoption("--no-skips", action="store_true", help="a test that would be skipped fails, with what it lacks")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say of a skipped test that it failed, where nothing is to be skipped."""
+    report = yield
+    if report.skipped and item.config.getoption("--no-skips"):
+        report.outcome = "failed"
+    return report

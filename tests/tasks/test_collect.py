@@ -12,12 +12,13 @@ from mig.manifest import Launched
 from mig.outcome import JobSeen, PodSeen, Result
 from mig.plan import draw
 from mig.readiness import Device, ReadySlices
-from mig.spec import read
+from mig.spec import read, with_settings
 from tasks import aws, collect
 from tasks.connect import Site
 
 SITE = Site(target="rehearsal", address="", region="us-east-1", bucket="b", cluster="mig", time_scale=60, simulated=())
-SPEC = read({"name": "r", "workloads": [{"name": "small", "kind": "train", "model": "mlp", "slice": "small"}]})
+REQUEST = {"name": "r", "workloads": [{"name": "small", "kind": "train", "model": "mlp", "slice": "small"}]}
+SPEC = read(REQUEST)
 PLAN = draw(SPEC, "r-1")
 READY = ReadySlices(
     nodes=(), devices=(Device(name="gpu-0-mig-1", node="n1", profile="1g.5gb", uuid="MIG-1", parent_uuid="GPU-1"),)
@@ -34,8 +35,9 @@ class Outside:
         self.looks: list[JobSeen] = []
         self.logs: list[Sequence[str]] = []
         self.put: dict[str, str] = {}
-        self.shown: list[float] = []
+        self.shown: list[tuple[float, str]] = []
         self.said: list[str] = []
+        self.linked: list[str] = []
 
     def job(self, *_: object) -> JobSeen:
         """The next look; the last one lasts."""
@@ -47,9 +49,12 @@ class Outside:
 
     whole_log = log
 
-    def show(self, percent: float) -> None:
-        """A bar's place."""
-        self.shown.append(percent)
+    def show(self, percent: float, at: str) -> None:
+        """A bar's place, and what it is at."""
+        self.shown.append((percent, at))
+
+    def at(self, what: str) -> None:
+        """What a bar is at that is not to be shown for that alone."""
 
     def put_object(self, **told: Any) -> dict[str, Any]:
         """Put one object."""
@@ -85,6 +90,7 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> Outside:
     monkeypatch.setattr(collect, "observe", made)
     monkeypatch.setattr(collect, "Bar", lambda *_: made)
     monkeypatch.setattr(collect, "say", made.said.append)
+    monkeypatch.setattr(collect, "publish_files", lambda _, __, addresses: made.linked.extend(addresses))
     monkeypatch.setattr(collect, "PacedClock", lambda: clock)
     monkeypatch.setattr(collect, "aws", lambda *_: made)
     monkeypatch.setattr(aws, "aws", lambda *_: made)
@@ -118,10 +124,10 @@ def job(*pods: PodSeen, complete: bool = False, failed: str = "") -> JobSeen:
 RUNNING = job(pod(phase="Running", exit_code=None, finished=""))
 
 
-def follow() -> Any:
-    """What following the workload returns."""
+def follow(*settings: str) -> Any:
+    """What following the workload returns, with some of its fields changed."""
     launched = Launched(namespace="r-1", workloads=("small",))
-    (workload,) = SPEC.workloads
+    (workload,) = read(with_settings(REQUEST, settings)).workloads
     return collect.follow.fn(SITE, workload, spec=SPEC, plan=PLAN, launched=launched, ready=READY)
 
 
@@ -157,14 +163,14 @@ def test_a_workload_that_fails_is_a_failed_state_with_its_result(outside: Outsid
 
 
 def test_logs_are_kept_whole_and_named_in_the_result(outside: Outside) -> None:
-    """Every line of every pod is in S3 below its workload, and the result says where."""
+    """Every line of every pod is in S3 below its workload; the result says where, and its task links to it."""
     outside.looks = [job(pod(), complete=True)]
 
     result = follow()
 
     key = "runs/r-1/workloads/small/logs/small-0.log"
     assert {key: f"{STEP}\n{EPOCH}\ntorch says hello\n{RESULT}\n"} == outside.put
-    assert (f"s3://b/{key}",) == result.artifacts
+    assert (f"s3://b/{key}",) == result.artifacts == tuple(outside.linked)
 
 
 def test_answers_are_passed_on_once_as_they_come(outside: Outside) -> None:
@@ -180,12 +186,24 @@ def test_answers_are_passed_on_once_as_they_come(outside: Outside) -> None:
 
 
 def test_the_bar_follows_steps_and_epochs(outside: Outside) -> None:
-    """Progress is shown in percent, from whatever line tells it."""
-    outside.looks = [job(pod(), complete=True)]
+    """Progress is shown in percent, from whatever line tells it, with the pods that run and the epoch."""
+    outside.looks = [RUNNING, job(pod(), complete=True)]
+    outside.logs = [[], [STEP, EPOCH]]
 
     follow()
 
-    assert [25, 50] == outside.shown
+    running = "1/1 pods running"
+    assert [(25, running), (50, f"{running}, epoch 1 of 1")] == outside.shown
+
+
+def test_the_bar_is_that_of_all_pods(outside: Outside) -> None:
+    """A workload of two pods is half done when one of them is."""
+    outside.looks = [job(pod(), complete=True)]
+    outside.logs = [[json.dumps({"type": "step", "progress": 1})]]
+
+    follow("workloads.0.count=2")
+
+    assert [50] == [percent for percent, _ in outside.shown]
 
 
 def test_a_pod_that_has_not_started_has_nothing_to_say(outside: Outside) -> None:

@@ -94,6 +94,14 @@ def test_a_cluster_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
         connect.kubeconfig(SITE)
 
 
+def test_what_lies_in_s3_is_a_click_away() -> None:
+    """On AWS in its console, where whoever looks logs in: no link opens anything by itself."""
+    assert (
+        "https://us-east-1.console.aws.amazon.com/s3/object/b?region=us-east-1&prefix=runs%2Fr-1%2Freport.html"
+        == connect.link(SITE, "s3://b/runs/r-1/report.html")
+    )
+
+
 def test_state_is_shared_and_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever has the account finds the state in its bucket, and its secrets by its key."""
     monkeypatch.setattr(connect.shutil, "which", lambda _: "/opt/pulumi/bin/pulumi")

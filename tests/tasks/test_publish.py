@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mig.spec import Workload
 from tasks import publish
 from tasks.connect import Site
 
@@ -65,3 +66,17 @@ def test_the_report_lies_beside_the_record(tmp_path: Path) -> None:
 
     assert tmp_path / "runs" / "r-1" / "report.json" == path
     assert (path.parent / "site.json").exists()
+
+
+def test_a_workloads_files_are_a_click_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pods' whole logs come first, each as a link; a great many are counted."""
+    pages: dict[str, str] = {}
+    monkeypatch.setattr(publish, "link", lambda _, address: address.replace("s3://", "http://s3.test/"))
+    monkeypatch.setattr(publish, "create_markdown_artifact", lambda page, key, **_: pages.update({key: page}))
+    models = [f"s3://b/model-{at}.pt" for at in range(publish.MOST_FILES + 4)]
+
+    publish.publish_files(SITE, Workload(name="small"), [*models, "s3://b/logs/small-0.log"])
+
+    title, _, first, *rest = pages["files-small"].splitlines()
+    assert ("What small left:", "- [small-0.log](http://s3.test/b/logs/small-0.log)") == (title, first)
+    assert "- and 5 more" == rest[-1]
