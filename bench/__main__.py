@@ -4,6 +4,7 @@ The benchmarks, each a ratio or a bound taken in one run: `python -m bench [NAME
 Each prints what it measured beside what it promises; the exit code says whether every promise was kept.
 """
 
+import signal
 import sys
 
 from bench.catalogue import measured
@@ -19,4 +20,5 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what a benchmark has started ends with it
     sys.exit(main(sys.argv[1:]))

@@ -7,6 +7,7 @@ from bench.promise import Promise
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "pipeline": ("imports", "planning", "preview", "first-node", "fan-out", "story"),
+    "prefect": ("serve-start", "handover", "ladder", "death", "silence", "chatter", "history", "turns", "alive"),
     "training": ("batches", "steps", "answers", "checkpoints", "service"),
 }
 
