@@ -23,7 +23,7 @@ from flows.interrupts import Ending
 from flows.permissions import permissions
 from flows.platform_shell import app as platform
 from flows.platform_shell import token
-from flows.request_file import Settings, SpecFile, request
+from flows.request_file import PlaceFile, Settings, SpecFile, place, request
 from flows.server import at_home, server
 from flows.surroundings import prefect_for_a_shell, quiet_prefect, surroundings
 from mig import census
@@ -73,9 +73,10 @@ def run(
 ) -> None:
     """Carry out a request, from plan to teardown, and end with its report."""
     spec = _spec(spec_file, settings)
-    _check_before_prefect(draw(spec, "planned"), spec)
+    _check_before_prefect(draw(spec, "planned"), spec, keep=keep)
     prefect_for_a_shell()
-    with surroundings(spec.rehearsal.time_scale, _say, keep=keep):
+    in_a_world = spec.target == "rehearsal"
+    with surroundings(spec.rehearsal.time_scale, _say, keep=keep) if in_a_world else server():
         from flows.in_shell import carried_out  # Prefect reads its settings when it is imported
 
         code = carried_out(spec, wait=wait, tell=_say)
@@ -128,29 +129,35 @@ def deploy(
 
 
 @app.command()
-def teardown(run_id: Annotated[str, typer.Argument(metavar="RUN")]) -> None:
+def teardown(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")], where: PlaceFile = None, settings: Settings = None
+) -> None:
     """End what a run left: its Jobs, its nodes, its stacks; and ask what still exists."""
+    there = place(where, settings)
     prefect_for_a_shell()
     with server():
         from flows.in_shell import ended
         from flows.teardown import teardown as take_down
 
-        code = ended(take_down(run_id, return_state=True))
+        code = ended(take_down(run_id, where=there, return_state=True))
     raise typer.Exit(code)
 
 
 @app.command()
 def sweep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken down, and why.")] = False,
+    where: PlaceFile = None,
+    settings: Settings = None,
 ) -> None:
     """Take down what outlived its run, whoever started it."""
+    there = place(where, settings)
     prefect_for_a_shell()
     with server():
         from flows.in_shell import ended
         from flows.sweep import sweep as take_down
         from flows.tables import show
 
-        state = take_down(dry_run=dry_run, return_state=True)
+        state = take_down(dry_run=dry_run, where=there, return_state=True)
         answers = state.result(raise_on_failure=False)
         if isinstance(answers, tuple):  # else it was refused, which its state says
             show([asdict(answer) for answer in answers], title="runs")
@@ -162,14 +169,16 @@ def sweep(
 def slices(
     by_node: Annotated[bool, typer.Option("--by-node", help="Node by node.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, for a program.")] = False,
+    where: PlaceFile = None,
+    settings: Settings = None,
 ) -> None:
     """Say which slices there are, who has them, and what else is asked for."""
     from flows.tables import show
     from tasks import observe
-    from tasks.connect import standing
+    from tasks.connect import standing_for
 
-    place = standing()
-    counted = census.count(observe.devices(place), observe.claims(place))
+    there = standing_for(place(where, settings))
+    counted = census.count(observe.devices(there), observe.claims(there))
     if as_json:
         print(json.dumps(census.summary(counted), indent=2))
     else:
@@ -194,6 +203,12 @@ def world_open(
 def world_show(file: WorldFile) -> None:
     """What runs in a World, and what it would be billed for."""
     _stage("show", str(file))
+
+
+@stage.command("account")
+def world_account(file: WorldFile) -> None:
+    """What leads to a World's account as to a real one, for `eval "$(...)"`: target eks then takes it for AWS."""
+    _stage("account", str(file))
 
 
 @stage.command("close")
@@ -231,11 +246,13 @@ def _spec(file: Path, settings: list[str] | None) -> RunSpec:
     return spec
 
 
-def _check_before_prefect(drawn: Plan, spec: RunSpec) -> None:
+def _check_before_prefect(drawn: Plan, spec: RunSpec, *, keep: bool) -> None:
     """Say what is about to happen, and refuse here what would be refused after a server's start."""
     print("\n".join(drawn.explanation), file=sys.stderr)
-    if spec.target != "rehearsal":
-        raise Refused("target", f"{spec.target} is planned and priced, but cannot be run yet", accepted="rehearsal")
+    if spec.target == "existing":
+        raise Refused("target", "existing is planned and priced, but cannot be run yet", accepted="rehearsal, eks")
+    if keep and spec.target != "rehearsal":
+        raise Refused("--keep", f"with target {spec.target} there is no World to leave open", accepted="a rehearsal")
 
 
 def _home() -> Path:

@@ -23,12 +23,14 @@ from mig.readiness import ReadySlices
 from mig.report import RunReport
 from mig.spec import RunSpec, check
 from tasks import lease
+from tasks.account import checked
 from tasks.capacity import acquire
 from tasks.collect import follow
 from tasks.connect import Site, site
 from tasks.launch import launch
 from tasks.notify import check_known
 from tasks.platform import stand
+from tasks.prices import rates
 from tasks.progress import say
 from tasks.provision import release
 from tasks.publish import publish_plan, publish_slices, record
@@ -50,7 +52,7 @@ def pipeline(spec: RunSpec) -> State[RunReport]:
         check(spec)
         check_known(spec.notify)
         in_time(tale.this)
-        plan = tale.tell("plan", draw, spec, tale.run_id)
+        plan = tale.tell("plan", draw, spec, tale.run_id, rates(spec))
         publish_plan(spec, plan)
         with _placed(tale) as place, tale.published(place), _gpu_nodes(tale, place, plan) as nodes:
             data = tale.tell("stage", stage, place)
@@ -73,10 +75,11 @@ def following(
 
 @contextmanager
 def _placed(tale: Telling) -> Iterator[Site]:
-    """The place of the run, for as long as it lasts."""
+    """The place of the run, for as long as it lasts; an account that cannot carry it is none: nothing is left there."""
     with ExitStack() as opened:
         where = site(tale.spec, tale.run_id, tell=say, nth=tale.this.number)
         place = tale.tell("connect", opened.enter_context, where)
+        checked(place, tale.spec)
         record(place, tale.run_id)
         yield place
 

@@ -7,16 +7,17 @@ from prefect.states import Completed
 from flows.endings import broken
 from mig.census import Census, count
 from mig.errors import Permanent
+from mig.sections import Where
 from tasks import observe
-from tasks.connect import standing
+from tasks.connect import standing_for
 from tasks.publish import publish_census
 
 
 @flow(flow_run_name="slices")
-def slices(*, by_node: bool = False) -> State[Census]:
-    """Count the slices of the place that stands without any run, everybody's, and publish the tables."""
+def slices(*, by_node: bool = False, where: Where = Where()) -> State[Census]:  # noqa: B008 (a frozen value)
+    """Count the slices of a place that stands without any run, everybody's, and publish the tables."""
     try:
-        place = standing()
+        place = standing_for(where)
     except Permanent as error:
         return broken(error)
     census = count(observe.devices(place), observe.claims(place))

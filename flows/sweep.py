@@ -11,8 +11,9 @@ from flows.telling import run_id
 from mig.errors import LeftBehind, Permanent
 from mig.notice import lapsed
 from mig.remnant import Answer, Keep, Remnant, Sweep, judge
+from mig.sections import Where
 from tasks import flow_runs, lease, traces
-from tasks.connect import Site, standing
+from tasks.connect import Site, standing_for
 from tasks.notify import announce
 from tasks.progress import say
 from tasks.provision import release
@@ -22,10 +23,10 @@ PIPELINE = "pipeline"
 
 
 @flow(flow_run_name="sweep")
-def sweep(*, dry_run: bool = False) -> State[tuple[Answer, ...]]:
+def sweep(*, dry_run: bool = False, where: Where = Where()) -> State[tuple[Answer, ...]]:  # noqa: B008 (a frozen value)
     """Judge every run of which something exists, and take down, one after the other, what outlived its own."""
     try:
-        place = standing()
+        place = standing_for(where)
     except Permanent as error:
         return broken(error)
     answers = tuple(_answered(place, run, dry_run=dry_run) for run in traces.runs(place))

@@ -112,14 +112,18 @@ def _looking() -> Sequence[Document]:
     return [
         statement(
             "autoscaling:DescribeScalingActivities",
+            "ec2:DescribeAvailabilityZones",
             "ec2:DescribeInstances",
+            "ec2:DescribeInstanceTypeOfferings",
             "ec2:DescribeLaunchTemplates",
             "ec2:DescribeLaunchTemplateVersions",
             "ec2:DescribeRouteTables",
             "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSpotPriceHistory",
             "ec2:DescribeSubnets",
             "ec2:DescribeVpcs",
-            "eks:ListClusters",
+            "pricing:GetProducts",
+            "servicequotas:GetServiceQuota",
         )
     ]
 

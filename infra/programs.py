@@ -16,7 +16,7 @@ from mig.kubeconfig import kubeconfig
 from mig.release import RELEASES
 
 _SDK = ("provider", "admissionregistration.v1", "core.v1", "helm.v3", "meta.v1", "resource.v1")
-"""What the platform's program asks of Pulumi's SDK of Kubernetes, each part of which is imported when first asked for."""
+"""What the platform's program asks of Pulumi's SDK of Kubernetes; each part is imported when first asked for."""
 
 _NOT_YET = {"endpoint": "https://not.there.yet", "certificate_authority": ""}
 

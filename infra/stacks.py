@@ -214,8 +214,15 @@ def _stack(
 
 @contextmanager
 def _workspace(backend: Backend, name: str = "", region: str = "") -> Iterator[automation.LocalWorkspaceOptions]:
-    """A folder for one call. The Automation API's own would be left behind."""
-    settings = automation.StackSettings(config={"aws:region": region} if region else {})
+    """
+    A folder for one call. The Automation API's own would be left behind.
+
+    What encrypts secrets is said each time: an engine that finds nothing of it beside the program takes the passphrase,
+    whatever the state says (pulumi v3.259.0, pkg/cmd/pulumi/stack/secrets.go), and would write them anew by that.
+    """
+    config = {"aws:region": region} if region else {}
+    key = backend.secrets if "://" in backend.secrets else None
+    settings = automation.StackSettings(config=config, secrets_provider=key)
     with tempfile.TemporaryDirectory(prefix="mig-pulumi-") as folder:
         yield automation.LocalWorkspaceOptions(
             work_dir=folder,

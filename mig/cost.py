@@ -18,7 +18,7 @@ class Cost:
     """What the nodes of one run cost."""
 
     usd: float | None
-    """None: no table has a price."""
+    """None: no price is known."""
     usd_by_workload: Mapping[str, float]
     """The whole bill, by compute slices times seconds: who used the nodes pays for their idle parts, too."""
     hours: float
@@ -29,12 +29,12 @@ NOTHING = Cost(usd=0.0, usd_by_workload={}, hours=0.0)
 """No node was ever held."""
 
 
-def bill(plan: Plan, phases: Sequence[Phase], results: Iterable[Result]) -> Cost:
-    """The bill of a run whose nodes were held in phase `capacity`."""
+def bill(plan: Plan, phases: Sequence[Phase], results: Iterable[Result], *, usd_per_hour: float | None) -> Cost:
+    """The bill of a run whose nodes were held in phase `capacity`, at the price of the offer that held them."""
     held = [phase.name for phase in phases].index("capacity")
     seconds = (p.seconds if p.simulated_seconds is None else p.simulated_seconds for p in phases[held + 1 :])
     hours = sum(seconds) / 3600
-    usd = None if plan.usd_per_hour is None else round(plan.usd_per_hour * hours, 2)
+    usd = None if usd_per_hour is None else round(usd_per_hour * hours, 2)
     shares = _shares(plan, results) if usd else {}
     by_workload = {name: round((usd or 0.0) * share, 2) for name, share in shares.items()}
     return Cost(usd=usd, usd_by_workload=by_workload, hours=round(hours, 4))

@@ -18,7 +18,8 @@ class Offer:
     zone: str
     nodes: int
     usd_per_hour: float
-    """For all its nodes, by the on-demand price: what it costs at most. 0 where no table has a price."""
+    """For all its nodes: on spot what EC2 said of that zone, where it was asked; else the price on demand, which is the
+    most that it costs. 0 where no price is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,17 +7,18 @@ least waste over all legal geometries. Whether AWS has such nodes is not known h
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
 from typing import Any
 
 from mig.errors import Refused
-from mig.gpu import INSTANCE_TYPES, PRICED_REGION, PRICES_AS_OF, SIZES, Gpu, InstanceType
+from mig.gpu import INSTANCE_TYPES, SIZES, Gpu, InstanceType
 from mig.layout import Geometry, NodeLayout, legal_geometries, node_layout, shipped_configs, total
 from mig.memory import Load, hungriest, refused
 from mig.packing import Choice, Way, choose, fewest
+from mig.rates import TABLE, Rates
 from mig.spec import RunSpec
 
 NOT_PROVEN = "the waste is the least that was found; it was not proven that none is less"
@@ -42,7 +43,9 @@ class Plan:
     nodes: tuple[NodeLayout, ...]
     demands: tuple[Demand, ...]
     usd_per_hour: float | None
-    """All nodes together, on demand; None where no table has a price."""
+    """All nodes together, on demand; None where no price is known."""
+    spot_usd_per_hour: Mapping[str, float] = field(default_factory=dict)
+    """All nodes together on the spot market, by zone, where that is known."""
     usd_max: float | None
     """`usd_per_hour` for the request's `max_hours`."""
     rate_source: str
@@ -51,15 +54,21 @@ class Plan:
     """A few lines a person reads."""
 
 
-def draw(spec: RunSpec, run_id: str) -> Plan:
-    """The plan of a checked request. Raises Refused when no instance type can carry it, or its budget cannot."""
+def draw(spec: RunSpec, run_id: str, rates: Rates = TABLE) -> Plan:
+    """
+    The plan of a checked request. Raises Refused when no instance type can carry it, or its budget cannot.
+
+    The budget is held against the price on demand: what spot costs by then nobody knows.
+    """
     kind, most, passed = _first_able(spec)
     asked = demands(spec, kind.gpu)
     wanted = total(Geometry.of({demand.profile: demand.count}) for demand in asked)
     nodes, proven = _nodes(kind, wanted)
-    usd_per_hour = None if kind.usd_per_hour is None else round(kind.usd_per_hour * len(nodes), 6)
+    each = rates.on_demand.get(kind.name)
+    usd_per_hour = None if each is None else round(each * len(nodes), 6)
     usd_max = None if usd_per_hour is None else round(usd_per_hour * spec.max_hours, 2)
-    price = _price(spec, kind, usd_per_hour, usd_max)
+    spot = {zone: round(usd * len(nodes), 6) for zone, usd in rates.spot_by_zone(kind.name).items()}
+    price = _price(spec, rates, kind.name, usd_per_hour=usd_per_hour, usd_max=usd_max, spot=spot.values())
     _check_budget(spec, usd_max, price)
     return Plan(
         run_id=run_id,
@@ -67,8 +76,9 @@ def draw(spec: RunSpec, run_id: str) -> Plan:
         nodes=nodes,
         demands=asked,
         usd_per_hour=usd_per_hour,
+        spot_usd_per_hour=spot,
         usd_max=usd_max,
-        rate_source=_rate_source(kind),
+        rate_source=rates.told(kind.name),
         explanation=tuple(
             f"{line[0].upper()}{line[1:]}."
             for line in (
@@ -184,18 +194,16 @@ def _told_cut(node: NodeLayout, count: int) -> str:
     return f"{count} cut as {node.config_name}, {whose}: {each}"
 
 
-def _rate_source(kind: InstanceType) -> str:
-    if kind.usd_per_hour is None:
-        return f"no table has a price on demand for {kind.name}"
-    return f"on demand, Linux, us-east-1, table of {PRICES_AS_OF}"
-
-
-def _price(spec: RunSpec, kind: InstanceType, usd_per_hour: float | None, usd_max: float | None) -> str:
+def _price(
+    spec: RunSpec, rates: Rates, name: str, *, usd_per_hour: float | None, usd_max: float | None, spot: Iterable[float]
+) -> str:
     if usd_per_hour is None:
-        return f"the price is unknown: {_rate_source(kind)}"
-    elsewhere = "" if spec.eks.region == PRICED_REGION else f"; {spec.eks.region} will differ"
+        return f"the price is unknown: {rates.told(name)}"
+    elsewhere = "" if spec.eks.region == rates.region else f"; {spec.eks.region} will differ"
+    least = min(spot, default=None)
+    now = f"; on spot ${least:.2f} an hour now" if least is not None else ""
     hours = f"{spec.max_hours:g} h"
-    return f"${usd_per_hour:.2f} an hour, at most ${usd_max:.2f} in {hours} ({_rate_source(kind)}{elsewhere})"
+    return f"${usd_per_hour:.2f} an hour, at most ${usd_max:.2f} in {hours} ({rates.told(name)}{elsewhere}{now})"
 
 
 def _check_budget(spec: RunSpec, usd_max: float | None, price: str) -> None:

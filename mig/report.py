@@ -116,7 +116,7 @@ class CostReport(_Part):
     """What the nodes cost."""
 
     usd: float | None
-    """None: no table has a price."""
+    """None: no price is known."""
     usd_by_workload: dict[str, float]
     """The whole bill, by compute slices times seconds."""
     hours: float
@@ -273,13 +273,22 @@ def _workload(result: Result) -> WorkloadReport:
 
 def _cost(story: Story, phases: tuple[Phase, ...]) -> CostReport:
     plans, held = story.each(Plan), story.each(GpuNodes)
-    cost = bill(plans[-1], phases, story.each(Result)) if plans and held else NOTHING
+    cost = NOTHING
+    if plans and held:
+        cost = bill(plans[-1], phases, story.each(Result), usd_per_hour=held[-1].offer.usd_per_hour or None)
     return CostReport(
         usd=cost.usd,
         usd_by_workload=dict(cost.usd_by_workload),
         hours=cost.hours,
-        rate_source=plans[-1].rate_source if plans else "",
+        rate_source=_rate_source(plans[-1], held) if plans else "",
     )
+
+
+def _rate_source(plan: Plan, held: tuple[GpuNodes, ...]) -> str:
+    """Where the price that was paid comes from."""
+    if held and held[-1].offer.market == "spot" and held[-1].offer.zone in plan.spot_usd_per_hour:
+        return f"spot, Linux, {held[-1].offer.zone}, EC2's price history when the run began"
+    return plan.rate_source
 
 
 def _teardown(story: Story, error: BaseException | None) -> TeardownReport:

@@ -188,6 +188,15 @@ class Eks(Section):
     """Whether a cluster, GPU Operator or DRA driver that is not there is raised."""
 
 
+class Where(Section):
+    """A place that stands without any run: what is looked for, or taken down, is looked for there."""
+
+    target: Literal["rehearsal", "eks"] = Field("rehearsal", title="Target")
+    """The World that MIG_WORLD names where this runs, or a cluster on AWS."""
+    eks: Eks = Field(Eks(), title="EKS cluster")
+    """Only used when the target is `eks`."""
+
+
 class Existing(Section):
     """Nodes that are there already. Used when the target is `existing`."""
 

@@ -19,6 +19,15 @@ READY = "ready"
 FAILED = "failed: "
 """Before the sentence in which the keeper says why there is no World."""
 
+_OF_THE_ACCOUNT = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "PULUMI_DEBUG_PROVIDERS",
+    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION",
+)
+
 SECRETS = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "PULUMI_CONFIG_PASSPHRASE"})
 
 
@@ -35,6 +44,15 @@ class Address:
     simulated: tuple[str, ...]
     """What is not real here, in sentences for a report."""
     environment: Mapping[str, str]
+
+    def account(self) -> dict[str, str]:
+        """
+        What leads any client to the World's account as to a real one, S3 and KMS included; `PATH` has the engine.
+
+        The World's own S3 server is not among it: an account keeps its buckets itself.
+        """
+        found = {name: self.environment[name] for name in _OF_THE_ACCOUNT}
+        return {**found, "PATH": f"{self.environment['MIG_PULUMI_ROOT']}/bin"}
 
     def write(self) -> Path:
         """Keep it in the World's folder, for its owner's eyes alone."""

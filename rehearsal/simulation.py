@@ -12,8 +12,10 @@ from pathlib import Path
 from rehearsal import private
 from rehearsal.api_server import ApiServer
 from rehearsal.aws.account import REGION
+from rehearsal.aws.authenticator import Authenticator
 from rehearsal.aws.calls import RUNS, WORKLOAD, Calls
 from rehearsal.aws.cloud import Cloud
+from rehearsal.aws.eks_cluster import Reached
 from rehearsal.aws.provider import Provider
 from rehearsal.aws.resource import Aws
 from rehearsal.clock import Clock
@@ -25,6 +27,8 @@ from rehearsal.nvidia.chart_rules import refusal
 from rehearsal.nvidia.gpu_operator import GpuOperator
 from rehearsal.servers.bucket import Bucket, Credentials
 from rehearsal.servers.control_plane import ControlPlane
+
+_POD_KEY = "ASIASIMULATEDPOD0000"
 
 SIMULATED = (
     "AWS: the account, its capacity, failures and bill are simulated behind AWS's own API",
@@ -52,7 +56,12 @@ def simulate(
     operator = GpuOperator(api, clock)
     parts.callback(operator.stop)
     operator.start()
-    cloud = Cloud(folder=folder, clock=clock)
+    cloud = Cloud(
+        folder=folder,
+        clock=clock,
+        key=(bucket.owner.access_key, bucket.owner.secret_key),
+        reached=Reached(endpoint=plane.endpoint, authority=plane.authority),
+    )
     calls = Calls(folder)
     parts.callback(calls.stop)
     fleet = Fleet(
@@ -69,6 +78,8 @@ def simulate(
     parts.callback(fleet.stop)
     parts.callback(cloud.stop)
     cloud.start(fleet, furnished=standing is not None)
+    authenticator = Authenticator(cloud, region=REGION, port=plane.authenticator_port, identity=plane.authenticator)
+    parts.callback(authenticator.stop)
     closed = threading.Event()
     releases = Releases(api=api, refusal=refusal)
     if standing is not None:
@@ -84,6 +95,9 @@ def simulate(
 
 def _grant(namespace: str, service_account: str, *, cloud: Cloud, bucket: Bucket) -> Credentials | None:
     """What a pod may do in S3: nothing without a pod identity association, else what its run may."""
-    if cloud.role_of(namespace, service_account) is None:
+    role = cloud.role_of(namespace, service_account)
+    if role is None:
         return None
+    if cloud.has_bucket_of(role):  # any key opens that: the account's IAM decides nothing; this one opens nothing else
+        return Credentials(access_key=_POD_KEY, secret_key=namespace, endpoint=cloud.endpoint)
     return bucket.grant(namespace)  # which has the run's name, as the role's policy on AWS relies on

@@ -3,6 +3,7 @@ The shell of the stage: a World is opened, shown and closed as a process, so tha
 
     python -m rehearsal.world open [--owner PID] [--time-scale 60] [--folder DIR] [--standing < STANDING.json]
     python -m rehearsal.world show FILE
+    python -m rehearsal.world account FILE
     python -m rehearsal.world enroll FILE < ENROLMENT.json
     python -m rehearsal.world close FILE
 
@@ -14,6 +15,7 @@ stands in its cluster already.
 import argparse
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -148,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.set_defaults(act=_open)
     for name, act, what in (
         ("show", _show, "print what it is, as JSON"),
+        ("account", _account, "print what leads to its account as to a real one, for a shell to read"),
         ("enroll", _enroll, "tell it a run's seed and faults, as JSON on standard input"),
         ("close", _close, "end it"),
     ):
@@ -182,6 +185,12 @@ def _open(orders: argparse.Namespace) -> None:
 
 def _show(orders: argparse.Namespace) -> None:
     print(json.dumps(show(orders.file), indent=1))  # noqa: T201 - the same
+
+
+def _account(orders: argparse.Namespace) -> None:
+    for name, value in Address.read(orders.file).account().items():
+        more = ':"$PATH"' if name == "PATH" else ""
+        print(f"export {name}={shlex.quote(value)}{more}")  # noqa: T201 - the same
 
 
 def _enroll(orders: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from mig.account import STATE_VERSION, Asked, Bucket, Cluster, Seen, assumed_rol
 from mig.errors import Failed, PipelineError
 from mig.spec import RunSpec
 from tasks.aws import Missing, call
-from tasks.connect import Site, asked_who, aws, kubeconfig
+from tasks.connect import Site, asked_who, aws, kubeconfig_before
 
 _META = ".pulumi/meta.yaml"
 """Where a self-managed state says of which version it is (pulumi v3.259.0, backend/diy/meta.go)."""
@@ -75,8 +75,17 @@ def wanted(site: Site, spec: RunSpec) -> Wanted:
         kubernetes=spec.eks.kubernetes,
         release=spec.release,
         instance_types=spec.instance_types,
-        kubeconfig=kubeconfig(site),
+        kubeconfig=kubeconfig_before(site),
     )
+
+
+def stands(site: Site) -> bool:
+    """Whether the cluster is there, whoever made it."""
+    try:
+        call(site, "eks", "describe_cluster", name=site.cluster)
+    except Missing:
+        return False
+    return True
 
 
 def bucket_of(site: Site, account: str) -> Bucket:

@@ -7,6 +7,7 @@ Nothing here knows what a call is for.
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from mig.errors import Failed, Permanent, Temporary
 from tasks.connect import Site, aws
@@ -45,7 +46,10 @@ def call(site: Site, service: str, operation: str, **parameters: object) -> dict
         answer: dict[str, Any] = getattr(aws(site, service), operation)(**parameters)
     except ClientError as error:
         raise _ours(error, f"{service}.{operation}") from error
-    except BotoCoreError as error:  # what is no answer of AWS: no connection, no credentials, a time-out
+    except (
+        BotoCoreError,
+        ResponseParserError,
+    ) as error:  # no answer of AWS's: no connection, no credentials, a time-out
         raise Temporary(f"AWS did not answer {service}.{operation}: {error}", delay=DELAY) from error
     return answer
 

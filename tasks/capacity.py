@@ -40,7 +40,7 @@ def acquire(site: Site, spec: RunSpec, plan: Plan, *, again: str = "") -> GpuNod
     """
     tell_mig_manager(site, plan)
     tried: tuple[Tried, ...] = ()
-    offers = rank(plan, spec)
+    offers = rank(plan, spec, tuple(provision.subnets(site, spec)))
     for attempt, offer in enumerate(offers, start=1):
         say(f"asking for {offer.rung} (${offer.usd_per_hour:.2f} an hour)")
         begun = time.monotonic()

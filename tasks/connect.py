@@ -6,7 +6,9 @@ do with one is the same on every target.
 """
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -28,12 +30,19 @@ from mig import labels
 from mig.account import bucket_name, no_credentials
 from mig.errors import Failed, Refused
 from mig.kubeconfig import kubeconfig as write_kubeconfig
+from mig.sections import Where
 from mig.spec import RunSpec
 from tasks import world
+from tasks.token import Bearer
 from tasks.wait import PacedClock
 
 LINK_SECONDS = 7 * 24 * 3600
 """The longest that S3 lets a signed address be valid."""
+NETS = (
+    "on AWS: the run takes its nodes down when it ends, automations of Prefect's when it was cancelled or fell silent, "
+    "`mig sweep` when its lease has lapsed; nothing inside AWS acts yet when all of these are dead"
+)
+"""What catches nodes that are billed, said before there are any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +71,13 @@ def site(spec: RunSpec, run_id: str, *, tell: Callable[[str], None], nth: int = 
     A rehearsal uses the World that `MIG_WORLD` names, or opens one and closes it at the end. Raises Refused for a
     target that cannot be run yet, Failed when the World does not open.
     """
-    if spec.target != "rehearsal":
-        raise Refused("target", f"{spec.target} is planned and priced, but cannot be run yet", accepted="rehearsal")
+    if spec.target == "existing":
+        why = "existing is planned and priced, but cannot be run yet"
+        raise Refused("target", why, accepted="rehearsal, eks")
+    if spec.target == "eks":
+        tell(NETS)
+        yield on_eks(spec)
+        return
     with nullcontext(world.given()) if world.given() else world.opened(spec.rehearsal.time_scale, tell) as address:
         place = attach(address)
         if place.time_scale != spec.rehearsal.time_scale:
@@ -80,25 +94,26 @@ def standing() -> Site:
     return attach(world.given())
 
 
-def standing_for(spec: RunSpec) -> Site:
+def standing_for(where: RunSpec | Where) -> Site:
     """The place that a request names and that stands without any run."""
-    return on_eks(spec) if spec.target == "eks" else standing()
+    return on_eks(where) if where.target == "eks" else standing()
 
 
-def on_eks(spec: RunSpec) -> Site:
+def on_eks(where: RunSpec | Where) -> Site:
     """The place on AWS that a request names; whether the account can carry it is looked at by tasks.account."""
-    bucket = spec.eks.state.removeprefix("s3://").partition("/")[0]
+    eks = where.eks
+    bucket = eks.state.removeprefix("s3://").partition("/")[0]
     if not bucket:
-        account, trouble = asked_who(session(spec.eks.region).client("sts"))
+        account, trouble = asked_who(session(eks.region).client("sts"))
         if trouble:
             raise no_credentials(trouble)
-        bucket = bucket_name(account, spec.eks.region)
+        bucket = bucket_name(account, eks.region)
     return Site(
         target="eks",
         address="",
-        region=spec.eks.region,
+        region=eks.region,
         bucket=bucket,
-        cluster=spec.eks.cluster,
+        cluster=eks.cluster,
         time_scale=1,
         simulated=(),
     )
@@ -107,6 +122,11 @@ def on_eks(spec: RunSpec) -> Site:
 def named_subnets(place: Site, spec: RunSpec) -> tuple[str, ...]:
     """Those that a request names for its nodes here; none: the cluster's own."""
     return spec.eks.subnets if place.target == "eks" else ()
+
+
+def account_of(spec: RunSpec) -> Site | None:
+    """The account whose prices a request is held to, before anything is looked at in it; None: a World's has none."""
+    return on_eks(spec) if spec.target == "eks" else None
 
 
 def asked_who(sts: Any) -> tuple[str, str]:  # noqa: ANN401 (boto3 makes its clients' types at run time)
@@ -144,8 +164,14 @@ def clock(place: Site) -> PacedClock:
 @lru_cache(maxsize=4)
 def kubernetes(place: Site) -> ApiClient:
     """A client of the cluster's API server."""
-    configuration = Configuration()
-    load_kube_config_from_dict(yaml.safe_load(kubeconfig(place)), client_configuration=configuration)
+    configuration, way = Configuration(), yaml.safe_load(kubeconfig(place))
+    if place.target == "eks":
+        # The same token as `mig token` makes, without a process for each: every thread of a run would start one.
+        way["users"][0]["user"] = {}
+        bearer = Bearer(session(place.region), place.cluster)
+        bearer(configuration)
+        configuration.refresh_api_key_hook = bearer
+    load_kube_config_from_dict(way, client_configuration=configuration)
     configuration.connection_pool_maxsize = 32
     return ApiClient(configuration)
 
@@ -160,16 +186,21 @@ def kubeconfig(place: Site) -> str:
         return Path(_environment(place)["KUBECONFIG"]).read_text(encoding="utf-8")
     try:
         seen = aws(place, "eks").describe_cluster(name=place.cluster)["cluster"]
-        authority = seen["certificateAuthority"]["data"]
-        written = write_kubeconfig(
-            place.cluster, place.region, endpoint=seen["endpoint"], certificate_authority=authority
-        )
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise Failed("connect", f"eks.describe_cluster: {error.response['Error']}") from error
         why = f"{place.region} has no cluster {place.cluster}"
         raise Refused("eks.cluster", why, accepted="one that `mig platform up` has raised") from error
+    if "endpoint" not in seen:  # while EKS makes it, it has none
+        raise Refused("eks.cluster", f"{place.cluster} is {seen['status']}", accepted="a cluster that is ACTIVE")
+    authority = seen["certificateAuthority"]["data"]
+    written = write_kubeconfig(place.cluster, place.region, endpoint=seen["endpoint"], certificate_authority=authority)
     return yaml.safe_dump(written, sort_keys=False)
+
+
+def kubeconfig_before(place: Site) -> str:
+    """What leads to a cluster that may not be there yet; empty on AWS, where only the cluster itself tells."""
+    return "" if place.target == "eks" else kubeconfig(place)
 
 
 @lru_cache(maxsize=16)
@@ -250,7 +281,11 @@ def _shared_backend(place: Site) -> Backend:
         home=str(Path("~/.cache/mig-pipeline/pulumi").expanduser()),
         passphrase="",
         pulumi_root=str(Path(engine).resolve().parents[1]),
-        environment={"AWS_REGION": place.region},
+        # The kubernetes provider asks `mig token`, which whoever runs .venv/bin/mig need not have on PATH.
+        environment={
+            "AWS_REGION": place.region,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+        },
         secrets=f"awskms://{labels.STATE_KEY}?region={place.region}",
     )
 

@@ -19,9 +19,10 @@ from mig.errors import PipelineError
 from mig.ledger import Released
 from mig.verdict import Settled, Verdict, Waiting
 from tasks import kube
+from tasks.account import stands
 from tasks.aws import call
 from tasks.connect import Site, clock, kubernetes
-from tasks.platform import put_right, stands, state, when_free
+from tasks.platform import put_right, state, when_free
 from tasks.progress import Bar, say
 from tasks.provision import ALIVE
 from tasks.wait import PacedClock, Patience, until

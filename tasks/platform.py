@@ -21,8 +21,7 @@ from mig.release import RELEASES
 from mig.spec import RunSpec
 from mig.verdict import Settled
 from tasks import kube
-from tasks.account import checked, wanted
-from tasks.aws import call
+from tasks.account import stands, wanted
 from tasks.connect import Site, backend, kubernetes
 from tasks.pending import identify
 from tasks.progress import Bar, say
@@ -72,11 +71,6 @@ def state(site: Site) -> Backend:
     return replace(backend(site), project=STANDING)
 
 
-def stands(site: Site) -> bool:
-    """Whether the cluster is there, whoever made it."""
-    return site.cluster in call(site, "eks", "list_clusters")["clusters"]
-
-
 def stand(site: Site, spec: RunSpec) -> Changes:
     """
     What runs stand on is there: what is missing of it is raised, where the request allows that; what was raised.
@@ -92,7 +86,6 @@ def stand(site: Site, spec: RunSpec) -> Changes:
     if not spec.eks.raise_missing:
         why = f"of the cluster {site.cluster} and what stands in it something is missing"
         raise Refused("eks.raise_missing", why, accepted="true, or `mig platform up` first")
-    checked(site, spec)
     return raise_all(site, layers(site, spec)).whole
 
 

@@ -20,6 +20,7 @@ from mig.plan import Plan
 from mig.spec import RunSpec
 from mig.verdict import Settled, Verdict, Waiting
 from tasks import kube, lease
+from tasks.account import stands
 from tasks.aws import Missing, call
 from tasks.connect import Site, backend, clock, kubernetes, named_subnets
 from tasks.identity import dissociate
@@ -63,7 +64,7 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
         attempt=attempt,
         cluster=site.cluster,
         node_role_arn=_node_role(site),
-        subnet_id=_subnet(site, offer.zone, among=named_subnets(site, spec)),
+        subnet_id=_subnet(site, spec, offer.zone),
         market=offer.market,
         instance_type=offer.instance_type,
         cuts=tuple(Cut(config_name=name, nodes=n) for name, n in Counter(n.config_name for n in plan.nodes).items()),
@@ -76,6 +77,13 @@ def make_groups(site: Site, spec: RunSpec, plan: Plan, offer: Offer, attempt: in
     with guarded(backend(site), most_nodes=len(plan.nodes)) as judged:
         stacks.raise_stack(judged, stack, program(args), region=site.region, tell=say, progress=progress)
     return tuple(group.name for group in node_groups(args))
+
+
+def subnets(site: Site, spec: RunSpec) -> dict[str, str]:
+    """Where nodes may stand, by zone: the subnets that a request names for them, else the cluster's."""
+    among = list(named_subnets(site, spec)) or _subnets_of(site)
+    found = call(site, "ec2", "describe_subnets", SubnetIds=among)["Subnets"]
+    return {each["AvailabilityZone"]: each["SubnetId"] for each in sorted(found, key=lambda s: s["AvailabilityZone"])}
 
 
 def reservations(site: Site) -> str:
@@ -140,6 +148,8 @@ def remaining(site: Site, run_id: str) -> tuple[str, ...]:
 
 
 def _end_pods(site: Site, run_id: str) -> None:
+    if not stands(site):
+        return
     client, within = kubernetes(site), f"namespaces/{namespace(run_id)}"
     pods = partial(kube.items, client, f"/api/v1/{within}/pods")
     if pods():
@@ -150,7 +160,8 @@ def _end_pods(site: Site, run_id: str) -> None:
 
 def _drop_namespace(site: Site, run_id: str) -> None:
     """Only asked for here: Kubernetes lets five seconds pass before it begins, and the nodes go meanwhile."""
-    kube.delete(kubernetes(site), f"/api/v1/namespaces/{namespace(run_id)}")
+    if stands(site):
+        kube.delete(kubernetes(site), f"/api/v1/namespaces/{namespace(run_id)}")
 
 
 def _await_namespace(site: Site, run_id: str) -> None:
@@ -159,6 +170,9 @@ def _await_namespace(site: Site, run_id: str) -> None:
 
 
 def _namespaces(site: Site, run_id: str) -> list[str]:
+    """Where the cluster is gone, its namespaces are."""
+    if not stands(site):
+        return []
     mine = {"labelSelector": f"{labels.RUN}={run_id}"}
     return [str(found["metadata"]["name"]) for found in kube.items(kubernetes(site), "/api/v1/namespaces", **mine)]
 
@@ -238,13 +252,15 @@ def _node_role(site: Site) -> str:
     return str(call(site, "iam", "get_role", RoleName=f"{site.cluster}-node")["Role"]["Arn"])
 
 
-def _subnet(site: Site, zone: str, *, among: Sequence[str]) -> str:
-    """The subnet in a zone, of those that are named, else of the cluster's. Raises Refused where there is none."""
+def _subnet(site: Site, spec: RunSpec, zone: str) -> str:
+    """The subnet for nodes in a zone. Raises Refused where there is none."""
+    there = subnets(site, spec)
+    if zone not in there:
+        whose = "none of eks.subnets is" if named_subnets(site, spec) else "the cluster has no subnet"
+        raise Refused("capacity.zones", f"{whose} in {zone}", accepted=", ".join(there))
+    return there[zone]
+
+
+def _subnets_of(site: Site) -> list[str]:
     cluster = call(site, "eks", "describe_cluster", name=site.cluster)["cluster"]
-    ids = list(among) or cluster["resourcesVpcConfig"]["subnetIds"]
-    found = call(site, "ec2", "describe_subnets", SubnetIds=ids)["Subnets"]
-    subnets = {each["AvailabilityZone"]: each["SubnetId"] for each in found}
-    if zone not in subnets:
-        whose = "none of eks.subnets is" if among else "the cluster has no subnet"
-        raise Refused("capacity.zones", f"{whose} in {zone}", accepted=", ".join(sorted(subnets)))
-    return str(subnets[zone])
+    return [str(each) for each in cluster["resourcesVpcConfig"]["subnetIds"]]

@@ -8,18 +8,24 @@ header. The authenticator takes one for 15 minutes; told is a minute less, as aw
 """
 
 import base64
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError
 from botocore.signers import RequestSigner
+from kubernetes.client import Configuration
 
 from mig.errors import Refused
 from mig.kubeconfig import EXEC_API
 
 LIFE = timedelta(minutes=14)
 """For how long whoever asked may use the token."""
+
+_MARGIN = timedelta(minutes=1)
+"""Before its end a token is not used any more: a call takes its time."""
 
 _PREFIX = "k8s-aws-v1."
 _HEADER = "x-k8s-aws-id"
@@ -31,6 +37,24 @@ def credential(session: boto3.Session, cluster: str, *, now: datetime) -> dict[s
     expires = now.astimezone(UTC) + LIFE
     status = {"token": _token(session, cluster), "expirationTimestamp": expires.strftime("%Y-%m-%dT%H:%M:%SZ")}
     return {"apiVersion": EXEC_API, "kind": "ExecCredential", "spec": {"interactive": False}, "status": status}
+
+
+class Bearer:
+    """A client's token: the client asks before each call, and gets the one it has until a minute before its end."""
+
+    def __init__(
+        self, session: boto3.Session, cluster: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._session, self._cluster, self._now = session, cluster, now
+        self._renewing = Lock()
+        self._until = datetime.min.replace(tzinfo=UTC)
+
+    def __call__(self, configuration: Configuration) -> None:
+        """See to it that the configuration holds a token that is taken. Raises Refused without credentials."""
+        with self._renewing:
+            if self._now() >= self._until:
+                configuration.api_key["BearerToken"] = f"Bearer {_token(self._session, self._cluster)}"
+                self._until = self._now() + LIFE - _MARGIN
 
 
 def _token(session: boto3.Session, cluster: str) -> str:

@@ -15,6 +15,9 @@ KUBERNETES = "1.35"
 NODE_ROLE = f"{CLUSTER}-node"
 WORKLOAD_ROLE = f"{CLUSTER}-workload"
 
+USER = "rehearsal"
+"""Whoever asks the account is this user of it."""
+
 _SUBNETS = {"us-east-1a": "10.0.0.0/19", "us-east-1b": "10.0.32.0/19", "us-east-1c": "10.0.64.0/19"}
 """The zones that between them offer every instance type known here that AWS offers in the region at all."""
 
@@ -32,6 +35,11 @@ class Clients:
     ec2: Any
     eks: Any
     iam: Any
+
+
+def user_arn(account: str) -> str:
+    """The user, as IAM names him."""
+    return f"arn:aws:iam::{account}:user/{USER}"
 
 
 def zones() -> tuple[str, ...]:

@@ -15,15 +15,22 @@ import boto3
 from moto.autoscaling.models import autoscaling_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.eks.models import eks_backends
+from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
 from werkzeug.serving import make_server
 
-from rehearsal.aws import account, moto_calls
+from rehearsal.aws import account, moto_calls, price_list
 from rehearsal.aws.account import CLUSTER, REGION
+from rehearsal.aws.authenticator import User
 from rehearsal.aws.bill import Bill, Billed
+from rehearsal.aws.eks_cluster import Reached
 from rehearsal.aws.scaling import Ground, Machines, ScalingGroup
 from rehearsal.clock import Clock
 from rehearsal.ports import LOOPBACK
+
+_OWN_KEY = ("AKIASIMULATED0000000", "simulated")
+"""By which the stage itself asks: 20 characters, as moto looks for a key."""
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -31,7 +38,20 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 class Cloud:
     """Open it with the machines that its instances become; stop it when they are not needed any more."""
 
-    def __init__(self, *, folder: Path, clock: Clock) -> None:
+    def __init__(
+        self, *, folder: Path, clock: Clock, key: tuple[str, str] | None = None, reached: Reached | None = None
+    ) -> None:
+        """
+        An account that is not there until it is started.
+
+        Args:
+            folder: the World's.
+            clock: on which everything takes its time.
+            key: by which the account's user asks, id and secret.
+            reached: the API server of its clusters.
+        """
+        self._keys = dict([_OWN_KEY, *([key] if key else [])])
+        self._reached = reached
         self._bill = Bill(clock.now)
         self._folder, self._clock = folder, clock
         self._clients: dict[str, Any] = {}
@@ -43,7 +63,7 @@ class Cloud:
     def start(self, machines: Machines, *, furnished: bool = True) -> None:
         """Answer from now on, for an account that has a cluster already, or nothing."""
         moto_calls.install()
-        moto_calls.forget()
+        moto_calls.forget(self._keys)
         self._eks.ground = Ground(
             folder=self._folder,
             region=REGION,
@@ -53,6 +73,7 @@ class Cloud:
             bill=self._bill,
             lock=self._lock,
             closed=self._closed,
+            reached=self._reached,
         )
         self._thread.start()
         if furnished:
@@ -90,8 +111,8 @@ class Cloud:
                     service,
                     endpoint_url=self.endpoint,
                     region_name=REGION,
-                    aws_access_key_id="simulated",
-                    aws_secret_access_key="simulated",  # noqa: S106 (nobody checks it)
+                    aws_access_key_id=_OWN_KEY[0],
+                    aws_secret_access_key=_OWN_KEY[1],
                 )
             return self._clients[service]
 
@@ -100,6 +121,29 @@ class Cloud:
         with self._lock:
             tie = self._eks.association_of(namespace, service_account)
         return tie.role_arn if tie else None
+
+    def has_bucket_of(self, role: str) -> bool:
+        """Whether a role opens a bucket that lies in the account, and not in the World's own S3 server."""
+        with self._lock:
+            policies = iam_backends[DEFAULT_ACCOUNT_ID]["aws"].get_role_by_arn(role).policies.values()
+            buckets = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets
+            return any(f"arn:aws:s3:::{name}/" in written for written in policies for name in buckets)
+
+    def clusters(self) -> tuple[str, ...]:
+        """The clusters that answer."""
+        with self._lock:
+            return tuple(name for name, cluster in self._eks.clusters.items() if cluster.status == "ACTIVE")
+
+    def secret(self, access_key: str) -> str | None:
+        """Of a key of the account's user."""
+        return self._keys.get(access_key)
+
+    def admitted(self, cluster: str, access_key: str) -> User | None:
+        """Whom a cluster takes the owner of a key for: the account has one user."""
+        assert access_key in self._keys  # noqa: S101 (whoever asks has had its secret)
+        with self._lock:
+            rights = self._eks.rights(cluster, account.user_arn(DEFAULT_ACCOUNT_ID))
+        return User(name=rights[0], groups=rights[1]) if rights else None
 
     def billed(self) -> tuple[Billed, ...]:
         """Every instance there ever was, with what it has cost so far."""
@@ -117,6 +161,8 @@ class Cloud:
         app = DomainDispatcherApplication(create_backend_app)
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            if price_list.asked(environ):
+                return price_list.answer(environ, start_response)
             with self._lock:
                 return list(app(environ, start_response))
 

@@ -21,6 +21,7 @@ from moto.eks.models import EKSBackend
 from moto.iam.models import iam_backends
 
 from rehearsal.aws import node_group
+from rehearsal.aws.account import user_arn
 from rehearsal.aws.eks_cluster import AccessEntry, Addon, SimulatedCluster
 from rehearsal.aws.eks_cluster_rules import addon_refusal, cluster_refusal, entry_refusal
 from rehearsal.aws.eks_rules import DEFAULT_SCALING, Account, InstanceType, Refusal, refusal, scaling_refusal
@@ -28,6 +29,8 @@ from rehearsal.aws.model import violations
 from rehearsal.aws.node_group import NodeGroup
 from rehearsal.aws.pod_identity import Association, association
 from rehearsal.aws.scaling import Ground, ScalingGroup
+
+ADMIN_POLICY = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 
 
 class EksBackend(EKSBackend, TaggableResourcesMixin):  # type: ignore[misc]  # moto has no types
@@ -62,10 +65,14 @@ class EksBackend(EKSBackend, TaggableResourcesMixin):  # type: ignore[misc]  # m
             request,
             {**wanted, "vpcId": subnets[wanted["subnetIds"][0]].vpc_id, "clusterSecurityGroupId": _security_group()},
             self.ground.clock,
+            reached=self.ground.reached,
             account_id=self.account_id,
             region_name=self.region_name,
             aws_partition=self.partition,
         )
+        if made.brings_creator():
+            entry = made.admit({"principalArn": user_arn(self.account_id)})
+            entry.policies[ADMIN_POLICY] = {"type": "cluster", "namespaces": []}
         self.clusters[made.name] = made
         self.cluster_count += 1
         return made
@@ -139,6 +146,19 @@ class EksBackend(EKSBackend, TaggableResourcesMixin):  # type: ignore[misc]  # m
         }
         del self.describe_cluster(cluster_name).addons[name]
         return gone
+
+    def rights(self, cluster_name: str, principal: str) -> tuple[str, tuple[str, ...]] | None:
+        """
+        Kubernetes' name and groups of a principal; None: no entry lets it in.
+
+        An authorizer of EKS's own reads access policies; here the one that gives everything is Kubernetes' own group
+        for that, and the others give nothing.
+        """
+        entry = self.describe_cluster(cluster_name).access_entries.get(principal)
+        if entry is None:
+            return None
+        whole = entry.policies.get(ADMIN_POLICY, {}).get("type") == "cluster"
+        return entry.username, (*entry.kubernetes_groups, *(("system:masters",) if whole else ()))
 
     def add_entry(self, request: Mapping[str, Any]) -> AccessEntry:
         """Let a principal of the account use the cluster."""

@@ -32,7 +32,15 @@ _DEFAULTS: Mapping[str, Any] = {
 class SimulatedCluster(Cluster):  # type: ignore[misc]  # moto has no types
     """One cluster; `settled` is for one that was there before its World was opened."""
 
-    def __init__(self, request: Mapping[str, Any], network: Mapping[str, Any], clock: Clock, **place: str) -> None:
+    def __init__(
+        self,
+        request: Mapping[str, Any],
+        network: Mapping[str, Any],
+        clock: Clock,
+        *,
+        reached: "Reached | None" = None,
+        **place: str,
+    ) -> None:
         self._clock = clock
         self._created = clock.now()
         self.addons: dict[str, Addon] = {}
@@ -50,6 +58,8 @@ class SimulatedCluster(Cluster):  # type: ignore[misc]  # moto has no types
         )
         asked = {**_DEFAULTS, **request}
         self.access_config, self.upgrade_policy = asked["accessConfig"], asked["upgradePolicy"]
+        if reached is not None:
+            self.endpoint, self.certificate_authority = reached.endpoint, {"data": reached.authority}
         self._brings_network: bool = request.get("bootstrapSelfManagedAddons", True)
 
     @property
@@ -95,6 +105,10 @@ class SimulatedCluster(Cluster):  # type: ignore[misc]  # moto has no types
         self.addons[name] = made
         return made
 
+    def brings_creator(self) -> bool:
+        """Whether whoever creates it is let in unsaid."""
+        return self.takes_entries() and self.access_config.get("bootstrapClusterCreatorAdminPermissions", True)
+
     def admit(self, request: Mapping[str, Any]) -> "AccessEntry":
         """Let a principal in."""
         principal = request["principalArn"]
@@ -109,6 +123,15 @@ class SimulatedCluster(Cluster):  # type: ignore[misc]  # moto has no types
         )
         self.access_entries[principal] = made
         return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Where the API server is that stands for every cluster of the account: there is one in a World."""
+
+    endpoint: str
+    authority: str
+    """Its certificate's, as EKS tells it: base64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

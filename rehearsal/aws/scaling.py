@@ -18,6 +18,7 @@ from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup, In
 from rehearsal.aws import launch
 from rehearsal.aws.activity import Activity, Place, launching, terminating
 from rehearsal.aws.bill import Bill
+from rehearsal.aws.eks_cluster import Reached
 from rehearsal.aws.launch import Recipe
 from rehearsal.aws.shortage import Launch, Shortage, shortage, status_message
 from rehearsal.clock import Clock
@@ -60,6 +61,8 @@ class Ground:
     lock: threading.RLock
     """Held by each API call and by each change of a group: moto itself is not safe for threads."""
     closed: threading.Event
+    reached: Reached | None = None
+    """The API server of its clusters; None: there is none, and they name one that does not exist."""
 
 
 class ScalingGroup(FakeAutoScalingGroup):  # type: ignore[misc]  # moto has no types

@@ -57,7 +57,8 @@ class PodIdentityAgent:
             account: its namespace and the name of its service account.
             folder: where the pod's token is kept.
         """
-        if self._grant(*account) is None:
+        granted = self._grant(*account)
+        if granted is None:
             return {}
         token = secrets.token_urlsafe(32)
         file = private.write(folder / "eks-pod-identity-token", token.encode("ascii"))
@@ -66,6 +67,7 @@ class PodIdentityAgent:
         return {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{LOOPBACK}:{self._server.server_port}{_PATH}",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(file),
+            **({"AWS_ENDPOINT_URL_S3": granted.endpoint} if granted.endpoint else {}),
         }
 
     def revoke(self, pod: str) -> None:

@@ -46,6 +46,8 @@ class Credentials:
 
     access_key: str
     secret_key: str
+    endpoint: str = ""
+    """Of the S3 that they open; empty: this one."""
 
 
 class Bucket:

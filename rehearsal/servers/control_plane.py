@@ -2,7 +2,8 @@
 A real Kubernetes control plane as four processes on loopback: etcd, API server, controller manager, scheduler.
 
 It knows nothing of nodes: whoever brings some registers them with the API server, which reaches their kubelets (for
-logs) with the client certificate that `kubelet_trust` vouches for.
+logs) with the client certificate that `kubelet_trust` vouches for. Nor does it know of anybody's tokens: it asks at
+`authenticator_port`, where whoever knows answers, or nobody does; then only certificates let somebody in.
 """
 
 import base64
@@ -55,8 +56,14 @@ class ControlPlane:
         self._binaries = binaries
         self._authority = Authority(folder / "certificates", "kubernetes-ca")
         self._etcd_authority = Authority(folder / "certificates", "etcd-ca")
-        self._etcd_port, self._etcd_peer_port, self._port = free(3)
+        self._etcd_port, self._etcd_peer_port, self._port, self.authenticator_port = free(4)
         self._children: list[Child] = []
+        self.endpoint = f"https://{LOOPBACK}:{self._port}"
+        """Where the API server listens."""
+        self.authority = _base64(self._authority.certificate)
+        """Who vouches for it, as a kubeconfig has it."""
+        self.authenticator = self._authority.issue("authenticator", hosts=(LOOPBACK,))
+        """What the one who knows tokens serves with."""
         self.kubeconfig = self._kubeconfig("kubernetes-admin", group="system:masters")
         """How an administrator reaches the API server."""
         self.kubelet_serving = self._authority.issue("kubelet", group="system:nodes", hosts=(LOOPBACK, "localhost"))
@@ -132,6 +139,8 @@ class ControlPlane:
             f"--tls-cert-file={serving.certificate}",
             f"--tls-private-key-file={serving.key}",
             f"--client-ca-file={self._authority.certificate}",
+            f"--authentication-token-webhook-config-file={self._authenticator_config()}",
+            "--authentication-token-webhook-version=v1",
             "--anonymous-auth=false",
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
@@ -159,16 +168,28 @@ class ControlPlane:
     def _scheduler_arguments(self) -> list[str]:
         return [f"--kubeconfig={self._kubeconfig('system:kube-scheduler')}", *_CONTROLLER]
 
+    def _authenticator_config(self) -> Path:
+        """A kubeconfig, in which the API server is the user."""
+        asked = f"https://{LOOPBACK}:{self.authenticator_port}/authenticate"
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [
+                {"name": "authenticator", "cluster": {"server": asked, "certificate-authority-data": self.authority}}
+            ],
+            "users": [{"name": "apiserver", "user": {}}],
+            "contexts": [{"name": "webhook", "context": {"cluster": "authenticator", "user": "apiserver"}}],
+            "current-context": "webhook",
+        }
+        return private.write(self._folder / "authenticator.kubeconfig", json.dumps(content, indent=1).encode())
+
     @property
     def _accounts_key(self) -> Path:
         return self._folder / "certificates" / "service-accounts.key"
 
     def _kubeconfig(self, user: str, *, group: str = "") -> Path:
         identity = self._authority.issue(user, group=group)
-        cluster = {
-            "server": f"https://{LOOPBACK}:{self._port}",
-            "certificate-authority-data": _base64(self._authority.certificate),
-        }
+        cluster = {"server": self.endpoint, "certificate-authority-data": self.authority}
         credentials = {
             "client-certificate-data": _base64(identity.certificate),
             "client-key-data": _base64(identity.key),

@@ -21,6 +21,7 @@ from flows.endings import NAMES, taken_down
 from mig.errors import Refused
 from mig.ledger import Released
 from mig.notice import EVENTS
+from mig.sections import Where
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / automations.FILE
@@ -203,15 +204,24 @@ def test_a_dead_run_is_taken_down_by_the_deployment() -> None:
     ("spec", "expected"),
     [
         pytest.param(
-            {"name": "r", "notify": ["ops", "mail"]}, {"run_id": "r-01234567", "notify": ["ops", "mail"]}, id="two"
+            {"name": "r", "notify": ["ops", "mail"]},
+            {"run_id": "r-01234567", "notify": ["ops", "mail"], "where": {"target": "rehearsal", "eks": {}}},
+            id="two",
         ),
-        pytest.param({}, {"run_id": "run-01234567", "notify": []}, id="a request that says nothing of it"),
+        pytest.param(
+            {"name": "r", "target": "eks", "eks": {"region": "eu-west-1"}},
+            {"run_id": "r-01234567", "notify": [], "where": {"target": "eks", "eks": {"region": "eu-west-1"}}},
+            id="on AWS",
+        ),
+        pytest.param(
+            {},
+            {"run_id": "run-01234567", "notify": [], "where": {"target": "rehearsal", "eks": {}}},
+            id="a request that says nothing of it",
+        ),
     ],
 )
-def test_a_dead_runs_teardown_tells_whom_its_request_names(
-    spec: dict[str, object], expected: dict[str, object]
-) -> None:
-    """What the server makes of the templates: the run's name, and a list of names, not its text."""
+def test_a_dead_runs_teardown_is_told_by_its_request(spec: dict[str, object], expected: dict[str, Any]) -> None:
+    """What the server makes of the templates: the run's name, whom to tell, and where the run took place."""
     (action,) = named("mig-over").actions
     run = SimpleNamespace(id=UUID("01234567-89ab-cdef-0123-456789abcdef"), parameters={"spec": spec})
 
@@ -221,6 +231,7 @@ def test_a_dead_runs_teardown_tells_whom_its_request_names(
     made = hydrate(parameters, HydrationContext(render_jinja=True, jinja_context={"flow_run": run}))
 
     assert expected == made
+    Where(**expected["where"])
 
 
 def test_a_deployment_that_is_not_there_is_refused() -> None:

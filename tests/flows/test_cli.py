@@ -101,7 +101,7 @@ def test_a_file_that_is_no_request_is_refused(
         pytest.param("max_usd=1", "refused: max_usd: ", id="too small a budget"),
         pytest.param("workloads.0.slice=9g", "refused: workloads[0].slice: ", id="no slice"),
         pytest.param("max_usd", "refused: --set: ", id="a setting without a value"),
-        pytest.param("target=eks", "refused: target: eks is planned", id="a later target"),
+        pytest.param("target=existing", "refused: target: existing is planned", id="a later target"),
     ],
 )
 def test_a_request_that_cannot_be_carried_out_is_refused(
@@ -113,6 +113,24 @@ def test_a_request_that_cannot_be_carried_out_is_refused(
     answer = capsys.readouterr()
     assert answer.err.splitlines()[-1].startswith(expected)
     assert "" == answer.out
+
+
+def test_on_aws_there_is_no_world_to_keep(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """An option that would have no effect is refused, before anything is started."""
+    assert 2 == shell("run", str(MAIN), "--set", "target=eks", "--keep")
+    assert "refused: --keep: with target eks there is no World" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("words", [["teardown", "r-1"], ["sweep"], ["slices"]])
+def test_a_place_that_cannot_be_reached_yet_is_refused(
+    shell: Shell, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """What looks for runs elsewhere takes the place of a request, and says which it cannot reach."""
+    file = tmp_path / "spec.yaml"
+    file.write_text("target: existing\n", encoding="utf-8")
+
+    assert 2 == shell(*words, "--where", str(file))
+    assert capsys.readouterr().err.startswith("refused: target: existing cannot be reached yet; accepted: ")
 
 
 def test_a_file_that_is_not_there_is_refused(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,6 +44,7 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(story, "check_known", known)
     monkeypatch.setattr(story, "publish_plan", propose)
     monkeypatch.setattr(story, "site", opened)
+    monkeypatch.setattr(story, "checked", lambda *_: None)
     monkeypatch.setattr(story, "record", lambda *_: None)
     monkeypatch.setattr(story, "stand", lambda *_: happened.append("stand"))
     monkeypatch.setattr(story, "acquire", acquire)
@@ -75,3 +76,16 @@ def test_a_refused_request_opens_nothing(order: list[str], changed: dict[str, An
 
     assert ("Refused", []) == (state.name, order)
     assert str(state.message).startswith(sentence)
+
+
+def test_an_account_that_cannot_carry_it_is_left_as_it_is(order: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands in the way in the account ends the run before it has a place: no record, no report, nothing made."""
+
+    def checked(*_: object) -> NoReturn:
+        raise Refused("eks.state", "there is no bucket b", accepted="the one that `mig bootstrap` makes")
+
+    monkeypatch.setattr(story, "checked", checked)
+    state = story.pipeline.fn(read(REQUEST))
+
+    assert ("Refused", ["propose all-1g.5gb", "open"]) == (state.name, order)
+    assert "eks.state: there is no bucket b; accepted: the one that `mig bootstrap` makes" == state.message

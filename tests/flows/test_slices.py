@@ -15,7 +15,7 @@ SLICE = DeviceSeen(name="a", type="mig", uuid="", parent_uuid="", profile="1g.5g
 def test_what_is_counted_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
     """The flow's result is the census that its tables show."""
     published: list[tuple[Census, bool]] = []
-    monkeypatch.setattr(story, "standing", lambda: SITE)
+    monkeypatch.setattr(story, "standing_for", lambda _: SITE)
     monkeypatch.setattr(observe, "devices", lambda _: {"n1": (SLICE,)})
     monkeypatch.setattr(observe, "claims", lambda _: (ClaimSeen(holder="r", held=(("n1", "a"),), waits_for=()),))
     monkeypatch.setattr(story, "publish_census", lambda census, *, by_node: published.append((census, by_node)))

@@ -36,7 +36,7 @@ class Place:
 def place(monkeypatch: pytest.MonkeyPatch) -> Place:
     """A place with a run that works and one that is dead, both long past their leases."""
     made = Place()
-    monkeypatch.setattr(story, "standing", lambda: SITE)
+    monkeypatch.setattr(story, "standing_for", lambda _: SITE)
     monkeypatch.setattr(story, "release", made.release)
     monkeypatch.setattr(traces, "runs", lambda _: tuple(made.runs))
     monkeypatch.setattr(lease, "newest", lambda _, run: Lease(run_id=run, stack=f"{run}-1", expires=LAPSED))

@@ -8,6 +8,7 @@ import pytest
 
 from flows import teardown as story
 from mig.ledger import Released
+from mig.sections import Where
 from tasks import connect
 from tasks.connect import Site
 from tasks.publish import record
@@ -55,6 +56,17 @@ def test_whom_the_run_was_to_tell_is_known_to_its_teardown(places: list[str]) ->
     story.teardown.fn("r-1", ("ops",))
 
     assert ["standing", "ops"] == places
+
+
+def test_without_a_record_it_is_taken_down_where_that_is_said(
+    places: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On AWS it is found by what its account has of it, whatever World is named here."""
+    monkeypatch.setattr(connect, "on_eks", lambda where: replace(SITE, target="eks", address=where.eks.cluster))
+
+    story.teardown.fn("r-1", where=Where(target="eks"))
+
+    assert ["mig"] == places
 
 
 def test_a_run_that_left_no_trace_is_refused(places: list[str]) -> None:

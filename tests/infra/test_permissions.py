@@ -13,11 +13,11 @@ from infra.actions import Caller, table
 from rehearsal.aws.calls import action
 
 TASKS = Path(__file__).parents[2] / "tasks"
-STANDING = {"account.py", "lowering.py", "pending.py"}
-"""What people do with rights of their own: look at an account, raise and lower what is long-lived."""
+STANDING = {"lowering.py", "pending.py"}
+"""What people do with rights of their own: lower what is long-lived, put right what was interrupted."""
 
-BOTH = {"connect.py", "platform.py", "traces.py"}
-"""What people and runs do: find the place, ask whether it stands, look for what runs have left."""
+BOTH = {"account.py", "connect.py", "platform.py", "traces.py"}
+"""What people and runs do: look at the account, find the place, look for what runs have left."""
 
 BOOTSTRAP = {"bootstrap.py"}
 TRANSFERRED = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}

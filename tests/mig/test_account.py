@@ -13,6 +13,71 @@ CLUSTER = Cluster(version="1.35", status="ACTIVE", authentication="API", auto_mo
 SEEN = Seen(account="1", offered={TYPE: ("us-east-1a",)}, vcpus={"L-417A185B": 96}, cluster=CLUSTER)
 
 
+REFUSED = [
+    pytest.param(
+        Seen(credentials="NoCredentials"),
+        "AWS: there are no credentials; accepted: a profile, a role or keys that boto3's default chain finds",
+        id="no credentials",
+    ),
+    pytest.param(
+        Seen(credentials="ExpiredToken"),
+        "AWS: the credentials have expired (ExpiredToken); accepted: new ones: sign in again",
+        id="expired credentials",
+    ),
+    pytest.param(
+        Seen(credentials="InvalidClientTokenId"),
+        "AWS: the credentials are not accepted (InvalidClientTokenId); accepted: a profile",
+        id="credentials of nobody",
+    ),
+    pytest.param(
+        replace(SEEN, bucket="foreign"),
+        "eks.state: the bucket mig-1 is not account 1's, whose the credentials are; accepted: credentials of its",
+        id="credentials of another account",
+    ),
+    pytest.param(
+        replace(SEEN, bucket="absent"),
+        "eks.state: there is no bucket mig-1; accepted: the one that `mig bootstrap` makes",
+        id="no bucket",
+    ),
+    pytest.param(
+        replace(SEEN, state_version=2),
+        "eks.state: the state in mig-1 is of version 2, which a newer Pulumi wrote; accepted: version 1,",
+        id="a state that a newer version wrote",
+    ),
+    pytest.param(
+        replace(SEEN, offered={}),
+        "instance_types: us-east-1 does not offer p4d.24xlarge; accepted: types of that region",
+        id="a region without the type",
+    ),
+    pytest.param(
+        replace(SEEN, vcpus={"L-417A185B": 0}),
+        "instance_types: the quota L-417A185B (Running On-Demand P instances) in us-east-1 is 0 vCPUs; accepted:",
+        id="a quota of nothing",
+    ),
+    pytest.param(
+        replace(SEEN, cluster=replace(CLUSTER, version="1.33")),
+        "eks.cluster: mig has Kubernetes 1.33, without DRA; accepted: 1.34 or later",
+        id="a cluster too old",
+    ),
+    pytest.param(
+        replace(SEEN, cluster=replace(CLUSTER, auto_mode=True)),
+        "eks.cluster: mig is in Auto Mode, where no DRA driver runs; accepted: a cluster with managed node groups",
+        id="Auto Mode",
+    ),
+    pytest.param(
+        replace(SEEN, cluster=replace(CLUSTER, authentication="CONFIG_MAP")),
+        "eks.cluster: mig knows no access entries (authentication mode CONFIG_MAP); accepted: API or",
+        id="a cluster that lets nobody in by access entries",
+    ),
+    pytest.param(
+        replace(SEEN, cluster=replace(CLUSTER, status="DELETING")),
+        "eks.cluster: mig is DELETING; accepted: a cluster that is ACTIVE",
+        id="a cluster that goes",
+    ),
+]
+"""Accounts that cannot carry the request, each with the sentence that says why."""
+
+
 @pytest.mark.parametrize(
     "seen",
     [
@@ -26,71 +91,7 @@ def test_an_account_that_can_carry_it(seen: Seen) -> None:
     check(seen, ASKED)
 
 
-@pytest.mark.parametrize(
-    ("seen", "sentence"),
-    [
-        pytest.param(
-            Seen(credentials="NoCredentials"),
-            "AWS: there are no credentials; accepted: a profile, a role or keys that boto3's default chain finds",
-            id="no credentials",
-        ),
-        pytest.param(
-            Seen(credentials="ExpiredToken"),
-            "AWS: the credentials have expired (ExpiredToken); accepted: new ones: sign in again",
-            id="expired credentials",
-        ),
-        pytest.param(
-            Seen(credentials="InvalidClientTokenId"),
-            "AWS: the credentials are not accepted (InvalidClientTokenId); accepted: a profile",
-            id="credentials of nobody",
-        ),
-        pytest.param(
-            replace(SEEN, bucket="foreign"),
-            "eks.state: the bucket mig-1 is not account 1's, whose the credentials are; accepted: credentials of its",
-            id="credentials of another account",
-        ),
-        pytest.param(
-            replace(SEEN, bucket="absent"),
-            "eks.state: there is no bucket mig-1; accepted: the one that `mig bootstrap` makes",
-            id="no bucket",
-        ),
-        pytest.param(
-            replace(SEEN, state_version=2),
-            "eks.state: the state in mig-1 is of version 2, which a newer Pulumi wrote; accepted: version 1,",
-            id="a state that a newer version wrote",
-        ),
-        pytest.param(
-            replace(SEEN, offered={}),
-            "instance_types: us-east-1 does not offer p4d.24xlarge; accepted: types of that region",
-            id="a region without the type",
-        ),
-        pytest.param(
-            replace(SEEN, vcpus={"L-417A185B": 0}),
-            "instance_types: the quota L-417A185B (Running On-Demand P instances) in us-east-1 is 0 vCPUs; accepted:",
-            id="a quota of nothing",
-        ),
-        pytest.param(
-            replace(SEEN, cluster=replace(CLUSTER, version="1.33")),
-            "eks.cluster: mig has Kubernetes 1.33, without DRA; accepted: 1.34 or later",
-            id="a cluster too old",
-        ),
-        pytest.param(
-            replace(SEEN, cluster=replace(CLUSTER, auto_mode=True)),
-            "eks.cluster: mig is in Auto Mode, where no DRA driver runs; accepted: a cluster with managed node groups",
-            id="Auto Mode",
-        ),
-        pytest.param(
-            replace(SEEN, cluster=replace(CLUSTER, authentication="CONFIG_MAP")),
-            "eks.cluster: mig knows no access entries (authentication mode CONFIG_MAP); accepted: API or",
-            id="a cluster that lets nobody in by access entries",
-        ),
-        pytest.param(
-            replace(SEEN, cluster=replace(CLUSTER, status="DELETING")),
-            "eks.cluster: mig is DELETING; accepted: a cluster that is ACTIVE",
-            id="a cluster that goes",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("seen", "sentence"), REFUSED)
 def test_what_stands_in_the_way(seen: Seen, sentence: str) -> None:
     """The sentence names what is wrong, where, and what would be accepted."""
     with pytest.raises(Refused) as refused:

@@ -1,7 +1,5 @@
 """What nodes cost, and whose part it was."""
 
-from dataclasses import replace
-
 import pytest
 
 from mig.cost import bill
@@ -17,7 +15,7 @@ SPEC = RunSpec.model_validate(
         "workloads": [{"name": "a", "kind": "train", "model": "cnn", "slice": "3g.20gb"}],
     }
 )
-PLAN = replace(draw(SPEC, "r1"), usd_per_hour=20.0)
+PLAN = draw(SPEC, "r1")
 
 
 def phase(name: str, seconds: float, simulated: float | None = None) -> Phase:
@@ -65,17 +63,17 @@ PHASES = (
 
 def test_hours() -> None:
     """Nodes are billed from the moment they were held, on the clock they run on."""
-    assert bill(PLAN, PHASES, ()).hours == 1.0
+    assert bill(PLAN, PHASES, (), usd_per_hour=20.0).hours == 1.0
 
 
 def test_usd() -> None:
-    """The bill is the plan's price for those hours."""
-    assert bill(PLAN, PHASES, ()).usd == 20.0
+    """The bill is the price of what was held for those hours."""
+    assert bill(PLAN, PHASES, (), usd_per_hour=20.0).usd == 20.0
 
 
 def test_usd_without_a_price() -> None:
-    """What no table has a price for is unknown, not free."""
-    cost = bill(replace(PLAN, usd_per_hour=None), PHASES, (ran("a", "3g.20gb", 10),))
+    """What nobody knows a price of is unknown, not free."""
+    cost = bill(PLAN, PHASES, (ran("a", "3g.20gb", 10),), usd_per_hour=None)
 
     assert (cost.usd, cost.usd_by_workload) == (None, {})
 
@@ -92,4 +90,4 @@ def test_usd_without_a_price() -> None:
 )
 def test_usd_by_workload(results: tuple[Result, ...], expected: dict[str, float]) -> None:
     """The whole bill is shared by compute slices times seconds."""
-    assert expected == bill(PLAN, PHASES, results).usd_by_workload
+    assert expected == bill(PLAN, PHASES, results, usd_per_hour=20.0).usd_by_workload

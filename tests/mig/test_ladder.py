@@ -1,5 +1,6 @@
 """Offers are asked market by market, zone by zone, a reservation first."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from mig.ladder import rank
 from mig.offer import Offer
 from mig.plan import draw
+from mig.rates import TABLE
 from mig.spec import read
 
 
@@ -81,3 +83,25 @@ def test_offer(kind: str, expected: float) -> None:
         nodes=2,
         usd_per_hour=expected,
     )
+
+
+def test_spot_costs_what_it_costs_in_its_zone() -> None:
+    """Where EC2 has told what spot costs, offers say so; where it has not, what it costs at most."""
+    workloads = [{"name": "w", "model": "cnn", "slice": "full", "count": 9}]
+    spec = read({"workloads": workloads, "capacity": {"zones": ["us-east-1a", "us-east-1b"]}})
+    rates = replace(TABLE, spot={("p4d.24xlarge", "us-east-1b"): 7.5, ("p5.48xlarge", "us-east-1a"): 1.0})
+
+    found = {offer.rung: offer.usd_per_hour for offer in rank(draw(spec, "run", rates), spec)}
+
+    assert (43.915284, 15.0, 43.915284) == (
+        found["spot p4d.24xlarge us-east-1a"],
+        found["spot p4d.24xlarge us-east-1b"],
+        found["on-demand p4d.24xlarge us-east-1b"],
+    )
+
+
+def test_rank_where_the_cluster_is() -> None:
+    """Once a cluster is known, the zones that nobody has named are those of its subnets."""
+    spec = read({"workloads": [{"name": "w", "model": "cnn"}], "capacity": {"markets": ["spot"]}})
+
+    assert ["spot p4d.24xlarge us-east-1d"] == [o.rung for o in rank(draw(spec, "run"), spec, ("us-east-1d",))]

@@ -19,6 +19,7 @@ from mig.errors import Refused
 from mig.gpu import INSTANCE_TYPES, Gpu
 from mig.layout import Geometry, legal_geometries, shipped_configs, total
 from mig.plan import Demand, Plan, demands, draw, summary
+from mig.rates import Rates
 from mig.spec import RunSpec, read
 
 SPECS = Path(__file__).parents[2] / "deployments" / "specs"
@@ -257,8 +258,8 @@ def test_demands() -> None:
         ),
         pytest.param(
             request({"small": 1}, "p5e.48xlarge", max_usd=1000),
-            "max_usd: it cannot be kept: the price is unknown: no table has a price on demand for p5e.48xlarge; "
-            "accepted: 0 (no limit), or another instance type",
+            "max_usd: it cannot be kept: the price is unknown: table of 2026-07-20 has no price on demand for "
+            "p5e.48xlarge; accepted: 0 (no limit), or another instance type",
             id="a budget, and no price",
         ),
     ],
@@ -319,7 +320,7 @@ def test_explanation() -> None:
         ),
         pytest.param(
             request({"small": 1}, "p5e.48xlarge"),
-            "The price is unknown: no table has a price on demand for p5e.48xlarge.",
+            "The price is unknown: table of 2026-07-20 has no price on demand for p5e.48xlarge.",
             id="that no price is known",
         ),
         pytest.param(
@@ -367,3 +368,22 @@ def test_no_solver_where_a_shipped_geometry_does() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", story], cwd=SPECS.parents[1], check=False).returncode == 0
+
+
+def test_prices_are_those_that_are_told() -> None:
+    """A plan by AWS's prices says whose they are and of when, and what spot costs now; the budget is held to them."""
+    told = Rates(
+        region="us-east-1",
+        on_demand={"p4d.24xlarge": 10.0},
+        spot={("p4d.24xlarge", "us-east-1a"): 4.0, ("p4d.24xlarge", "us-east-1b"): 3.0},
+        source="AWS's price list of 2026-11-25",
+    )
+    plan = draw(request({"small": 1}, "p4d.24xlarge", max_usd=20), "r", told)
+
+    assert (10.0, {"us-east-1a": 4.0, "us-east-1b": 3.0}) == (plan.usd_per_hour, plan.spot_usd_per_hour)
+    assert (
+        "$10.00 an hour, at most $20.00 in 2 h (on demand, Linux, us-east-1, AWS's price list of 2026-11-25; "
+        "on spot $3.00 an hour now)."
+    ) == plan.explanation[-1]
+    with pytest.raises(Refused, match="max_usd: 19 is less than the plan may cost"):
+        draw(request({"small": 1}, "p4d.24xlarge", max_usd=19), "r", told)

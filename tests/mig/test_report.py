@@ -225,3 +225,14 @@ def test_teardown(
 def test_exit_code(status: Any, expected: int) -> None:
     """Each status has its exit code, and all have the same when something may still be billed."""
     assert [expected, 4] == [exit_code(status, verified=verified) for verified in (True, False)]
+
+
+def test_the_price_is_that_of_what_held() -> None:
+    """Spot nodes are billed by what EC2 said of their zone, and the report says so; else by the plan's own source."""
+    spot = replace(NODES, offer=replace(NODES.offer, market="spot", usd_per_hour=5.0))
+    known = composed(replace(PLAN, spot_usd_per_hour={"us-east-1a": 5.0}), spot, READY, (RESULT,), GONE)
+    unknown = composed(PLAN, spot, READY, (RESULT,), GONE)
+
+    assert "spot, Linux, us-east-1a, EC2's price history when the run began" == known.cost.rate_source
+    assert PLAN.rate_source == unknown.cost.rate_source
+    assert known.cost.usd == pytest.approx(5.0 * known.cost.hours, abs=0.01)

@@ -26,6 +26,29 @@ def test_round_trip(tmp_path: Path) -> None:
     assert 0o600 == file.stat().st_mode & 0o777
 
 
+def test_account(tmp_path: Path) -> None:
+    """What leads to the account is what leads to a real one: not the World's own S3 server, state or kubeconfig."""
+    own = {"AWS_ENDPOINT_URL_S3": "http://1", "KUBECONFIG": "k", "PULUMI_BACKEND_URL": "file:///s", "MIG_BUCKET": "b"}
+    shared = {
+        "AWS_ACCESS_KEY_ID": "A",
+        "AWS_SECRET_ACCESS_KEY": "S",
+        "AWS_ENDPOINT_URL": "http://2",
+        "AWS_REGION": "us-east-1",
+        "PULUMI_DEBUG_PROVIDERS": "aws:1",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
+    address = Address(
+        keeper=Process(10, 1000),
+        guard=Process(9, 999),
+        folder=tmp_path,
+        time_scale=60.0,
+        simulated=(),
+        environment={**own, **shared, "MIG_PULUMI_ROOT": "/engine"},
+    )
+
+    assert {**shared, "PATH": "/engine/bin"} == address.account()
+
+
 def test_not_there(tmp_path: Path) -> None:
     """Without a World the sentence says how to get one."""
     with pytest.raises(StageError, match="no World is open there; open one: mig world open"):

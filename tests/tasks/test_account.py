@@ -111,9 +111,8 @@ def test_what_is_wrong_is_seen(there: Aws, operation: str, trouble: Exception, f
     assert expected == getattr(account.observe(SITE, ASKED), field)
 
 
-def test_what_is_wanted_follows_from_request_and_account(there: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wanted_follows_from_request_and_account(there: Aws) -> None:
     """The role of whoever asks administers the cluster, by its whole name; the zones have the type among them."""
-    monkeypatch.setattr(account, "kubeconfig", lambda _: "")
     by_role = account.wanted(SITE, RunSpec())
     there.arn = "arn:aws:iam::1:user/ada"
     by_user = account.wanted(SITE, RunSpec())
@@ -122,3 +121,4 @@ def test_what_is_wanted_follows_from_request_and_account(there: Aws, monkeypatch
     assert (there.arn,) == by_user.administrators
     assert "us-east-1b" in by_role.zones
     assert ("1", "1.35", "current") == (by_role.account, by_role.kubernetes, by_role.release)
+    assert "" == by_role.kubeconfig  # only the cluster tells, once it is there

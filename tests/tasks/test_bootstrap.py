@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
@@ -19,6 +20,7 @@ from rehearsal.clock import Clock
 from rehearsal.node.instance import Instance
 from tasks import account, aws
 from tasks.bootstrap import Prepared, prepare, site
+from tasks.connect import asked_who
 
 NAME = f"mig-pipeline-{DEFAULT_ACCOUNT_ID}-us-east-1"
 
@@ -95,6 +97,28 @@ def test_bucket(cloud: Cloud) -> None:
     assert [("Deny", {"Bool": {"aws:SecureTransport": "false"}})] == [
         (statement["Effect"], statement["Condition"]) for statement in policy["Statement"]
     ]
+
+
+def test_what_is_put_there_can_be_had_back(cloud: Cloud) -> None:
+    """The policy that refuses whoever comes without TLS refuses nobody else."""
+    prepared()
+    s3 = cloud.client("s3")
+    s3.put_object(Bucket=NAME, Key="runs/r-1/report.json", Body=b"{}")
+
+    assert b"{}" == s3.get_object(Bucket=NAME, Key="runs/r-1/report.json")["Body"].read()
+
+
+def test_nobodys_credentials(cloud: Cloud) -> None:
+    """A key that the account does not know is refused by STS, as AWS does it."""
+    stranger = boto3.client(
+        "sts",
+        endpoint_url=cloud.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="AKIAOFSOMEBODYELSE00",
+        aws_secret_access_key="secret",
+    )
+
+    assert ("", "InvalidClientTokenId") == asked_who(stranger)
 
 
 def test_key(cloud: Cloud) -> None:

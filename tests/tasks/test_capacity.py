@@ -60,6 +60,10 @@ class Account:
         self.done.append(f"make {offer.market}")
         return tuple(self._now)
 
+    def subnets(self, *_: object) -> dict[str, str]:
+        """Where the cluster has some: not in the first zone of the region."""
+        return {"us-east-1b": "subnet-b", "us-east-1d": "subnet-d"}
+
     def scale(self, _: Site, group: str, nodes: int) -> None:
         """Ask for nodes."""
         self.done.append(f"scale {group} to {nodes}")
@@ -89,12 +93,22 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     return made
 
 
-def acquire(account: Account, monkeypatch: pytest.MonkeyPatch) -> GpuNodes:
+def acquire(account: Account, monkeypatch: pytest.MonkeyPatch, spec: RunSpec = SPEC) -> GpuNodes:
     """Ask that account for the plan's nodes."""
     monkeypatch.setattr(aws, "aws", lambda *_: account)
     monkeypatch.setattr(capacity, "provision", account)
-    nodes: GpuNodes = capacity.acquire.fn(SITE, SPEC, PLAN)
+    nodes: GpuNodes = capacity.acquire.fn(SITE, spec, PLAN)
     return nodes
+
+
+def test_zones_that_nobody_names_are_the_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the cluster has no subnet nothing is asked for."""
+    everywhere = read({"capacity": {"markets": ["on-demand"]}})
+    account = Account({"g1": [SHORT]}, {"g1": [LAUNCHED]})
+
+    nodes = acquire(account, monkeypatch, everywhere)
+
+    assert ["on-demand p4d.24xlarge us-east-1b", "on-demand p4d.24xlarge us-east-1d"] == [t.rung for t in nodes.tried]
 
 
 def test_the_first_offer_that_holds_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import boto3
 import pytest
 import yaml
 from botocore.exceptions import ClientError, NoCredentialsError
@@ -100,6 +101,52 @@ def test_what_lies_in_s3_is_a_click_away() -> None:
         "https://us-east-1.console.aws.amazon.com/s3/object/b?region=us-east-1&prefix=runs%2Fr-1%2Freport.html"
         == connect.link(SITE, "s3://b/runs/r-1/report.html")
     )
+
+
+def test_a_cluster_that_is_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no address yet, and the sentence says so."""
+    there = Aws()
+    monkeypatch.setattr(there, "describe_cluster", lambda **_: {"cluster": {"status": "CREATING"}})
+    monkeypatch.setattr(connect, "aws", lambda *_: there)
+
+    with pytest.raises(Refused, match=r"eks.cluster: mig is CREATING; accepted: a cluster that is ACTIVE"):
+        connect.kubeconfig(SITE)
+
+
+def test_a_run_on_aws_takes_place_in_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No World is opened; what would catch its nodes, and what would not, is said before there are any."""
+    monkeypatch.setattr(connect, "session", lambda _: Aws())
+    said: list[str] = []
+
+    with connect.site(asked(), "r-1", tell=said.append) as place:
+        assert "eks" == place.target
+
+    (line,) = said
+    assert ["`mig sweep`", "nothing inside AWS acts yet"] == [
+        w for w in ("`mig sweep`", "nothing inside AWS acts yet") if w in line
+    ]
+
+
+def test_nodes_that_are_there_already_cannot_be_used_yet() -> None:
+    """The sentence names the targets that can be run."""
+    later = read({"target": "existing"})
+
+    with (
+        pytest.raises(Refused, match="target: existing is planned and priced, but cannot be run yet; accepted: "),
+        connect.site(later, "r-1", tell=print),
+    ):
+        pass
+
+
+def test_kubernetes_is_asked_by_a_token_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every call carries a bearer token, and no process is started for it."""
+    monkeypatch.setattr(connect, "aws", lambda *_: Aws())
+    keys = {"aws_access_key_id": "AKIA1", "aws_secret_access_key": "secret"}
+    monkeypatch.setattr(connect, "session", lambda region: boto3.Session(region_name=region, **keys))
+
+    held = connect.kubernetes.__wrapped__(SITE).configuration.auth_settings()["BearerToken"]["value"]
+
+    assert held.startswith("Bearer k8s-aws-v1.")
 
 
 def test_state_is_shared_and_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from infra import stacks
 from infra.backend import Backend
@@ -33,9 +34,12 @@ class Account:
         self.found: dict[str, Any] = {}
         self.trouble: list[Exception] = []
 
-    def list_clusters(self) -> dict[str, Any]:
-        """Everybody's."""
-        return {"clusters": self.clusters}
+    def describe_cluster(self, *, name: str) -> dict[str, Any]:
+        """One that is there."""
+        if name not in self.clusters:
+            missing = {"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}
+            raise ClientError(missing, "DescribeCluster")
+        return {"cluster": {"name": name}}
 
     def __getattr__(self, operation: str) -> Any:
         """A list of what there is."""

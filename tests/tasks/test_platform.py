@@ -107,7 +107,6 @@ def test_a_run_raises_what_it_lacks(
     engine.stacks.update(stacks_there)
     monkeypatch.setattr(platform, "stands", lambda _: there)
     monkeypatch.setattr(platform, "installed", lambda _: CURRENT)
-    monkeypatch.setattr(platform, "checked", lambda *_: None)
     monkeypatch.setattr(platform, "layers", lambda *_: LAYERS)
 
     platform.stand(SITE, RunSpec())

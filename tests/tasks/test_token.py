@@ -1,14 +1,15 @@
 """A token for EKS is a presigned question to STS, in the format that the cluster's authenticator takes."""
 
 import base64
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
+from kubernetes.client import Configuration
 
 from mig.errors import Refused
-from tasks.token import credential
+from tasks.token import Bearer, credential
 
 NOW = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
 
@@ -42,6 +43,20 @@ def test_the_answer_is_a_credential_plugins() -> None:
 
     assert ("client.authentication.k8s.io/v1", "ExecCredential") == (answer["apiVersion"], answer["kind"])
     assert "2026-11-24T20:14:00Z" == answer["status"]["expirationTimestamp"]
+
+
+def test_a_client_keeps_its_token_until_shortly_before_its_end() -> None:
+    """No call is made with a token that ends on the way, and none waits for a new one while the old one is taken."""
+    held, clock = session(aws_access_key_id="AKIA1", aws_secret_access_key="secret"), [NOW]
+    configuration, bearer = Configuration(), Bearer(held, "mig", now=lambda: clock[0])
+    seen = []
+    for minutes in (0, 12, 13):
+        clock[0] = NOW + timedelta(minutes=minutes)
+        bearer(configuration)
+        seen.append(configuration.api_key["BearerToken"].partition(".")[0])
+        configuration.api_key["BearerToken"] = "kept"
+
+    assert ["Bearer k8s-aws-v1", "kept", "Bearer k8s-aws-v1"] == seen
 
 
 def test_without_credentials_there_is_no_token(monkeypatch: pytest.MonkeyPatch) -> None:

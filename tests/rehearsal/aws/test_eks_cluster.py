@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.aws.eks_cluster import SimulatedCluster
+from rehearsal.aws.eks_cluster import Reached, SimulatedCluster
 from rehearsal.aws.eks_cluster_rules import addon_refusal, cluster_refusal, entry_refusal
 from rehearsal.clock import Clock
 
@@ -93,6 +93,30 @@ def test_refused_entries(principal: str, *, takes_entries: bool, code: str | Non
     )
 
     assert code == getattr(found, "code", None)
+
+
+@pytest.mark.parametrize(
+    ("access", "brings"),
+    [
+        pytest.param({"authenticationMode": "API"}, True, id="unsaid"),
+        pytest.param(
+            {"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": False}, False, id="not wanted"
+        ),
+        pytest.param({"authenticationMode": "CONFIG_MAP"}, False, id="entries do not count"),
+    ],
+)
+def test_who_creates_a_cluster_is_let_in(access: dict[str, Any], *, brings: bool) -> None:
+    """Unless the request says otherwise, where access entries count at all."""
+    assert brings == cluster(Hand(1), accessConfig=access).brings_creator()
+
+
+def test_a_cluster_is_reached_where_its_api_server_is() -> None:
+    """What EKS tells of a cluster leads to the World's own control plane."""
+    reached = Reached(endpoint="https://127.0.0.1:1", authority="QQ==")
+    place = {"account_id": "123456789012", "region_name": "us-east-1", "aws_partition": "aws"}
+    made = SimulatedCluster(REQUEST, {"subnetIds": ["subnet-a"]}, Hand(1), reached=reached, **place)
+
+    assert ("https://127.0.0.1:1", {"data": "QQ=="}) == (made.endpoint, made.certificate_authority)
 
 
 def test_a_control_plane_takes_its_time() -> None:

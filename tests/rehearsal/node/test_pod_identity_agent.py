@@ -76,3 +76,14 @@ def test_a_token_ends_with_its_pod(agent: PodIdentityAgent, tmp_path: Path) -> N
     agent.revoke("pod")
 
     assert ask(environment)[0] == 401
+
+
+def test_another_s3(tmp_path: Path) -> None:
+    """Where the credentials open another S3 than the World's own, the pod is told that one's address."""
+    elsewhere = PodIdentityAgent(
+        lambda *_: Credentials(access_key="A", secret_key="hush", endpoint="http://127.0.0.1:1")
+    )
+    environment = elsewhere.environment("pod", ("mig-a", "workload"), tmp_path)
+    elsewhere.close()
+
+    assert "http://127.0.0.1:1" == environment["AWS_ENDPOINT_URL_S3"]
