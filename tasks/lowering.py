@@ -3,7 +3,7 @@ Lower what outlives runs, from the top down, and prove by asking AWS that nothin
 
 What Kubernetes made in the account goes while Kubernetes is there to take it: a load balancer or a volume that outlives
 its cluster is billed, belongs to no stack, and holds its network. State and results stay: they are in a bucket that no
-stack owns.
+stack owns. A cluster that somebody else made is not emptied, nor asked for at the end: of it only our stacks go.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from tasks import kube
 from tasks.account import stands
 from tasks.aws import call
 from tasks.connect import Site, clock, kubernetes
-from tasks.platform import put_right, state, when_free
+from tasks.platform import is_somebody_elses, put_right, state, when_free
 from tasks.progress import Bar, say
 from tasks.provision import ALIVE
 from tasks.wait import PacedClock, Patience, until
@@ -47,18 +47,22 @@ def lower(site: Site, stacks_upwards: Sequence[str]) -> Released:
     Idempotent. What goes wrong on the way is said, and shows in what is left.
     """
     ground, *above = stacks_upwards
-    steps = (
+    ours = not is_somebody_elses(site)
+    if not ours:
+        say(f"the cluster {site.cluster} was made by no stack of ours: it stays, and what others keep in it")
+    ends = tuple(partial(_destroy, site, name) for name in reversed(above))
+    whole = (
         partial(_take_back, site, "services", _is_balancer),
-        *(partial(_destroy, site, name) for name in reversed(above)),
+        *ends,
         partial(_give_back_volumes, site),
         partial(_destroy, site, ground),
     )
-    for step in steps:
+    for step in whole if ours else ends:
         try:
             step()
         except PipelineError as trouble:
             say(f"lowering goes on after trouble: {trouble}")
-    left = _asked(site)
+    left = _asked(partial(remaining, site) if ours else partial(_stacks_left, site, above))
     say("lowering verified: nothing is left" if not left else f"LOWERING NOT VERIFIED, left: {', '.join(left)}")
     return Released(verified=not left, left=left)
 
@@ -79,6 +83,13 @@ def remaining(site: Site) -> tuple[str, ...]:
         *(f"volume {name}" for name in _volumes(site)),
         *(f"VPC {each['VpcId']}" for each in networks),
     )
+
+
+def _stacks_left(site: Site, wanted: Sequence[str]) -> tuple[str, ...]:
+    from infra import stacks
+
+    there = stacks.names(state(site))
+    return tuple(f"stack {name}" for name in wanted if name in there)
 
 
 def _volumes(site: Site) -> list[str]:
@@ -136,10 +147,10 @@ def _destroy(site: Site, stack: str) -> None:
     when_free(partial(stacks.destroy, where, stack, tell=say, show=show), "lower")
 
 
-def _asked(site: Site) -> tuple[str, ...]:
+def _asked(look: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
     """What is left; where that cannot be asked, nothing is verified."""
     patience = Patience(phase="lower", deadline=ASK_MINUTES * 60, every=2, clock=PacedClock(), tell=say)
     try:
-        return until(partial(remaining, site), Settled, patience)
+        return until(look, Settled, patience)
     except PipelineError as trouble:
         return (f"what is left could not be asked: {trouble}",)

@@ -57,8 +57,23 @@ class Grafana:
 
 
 def layers(site: Site, spec: RunSpec) -> tuple[Layer, ...]:
-    """What shall stand here for a request, from the ground up."""
-    return programs.layers(wanted(site, spec))
+    """
+    What shall stand here for a request, from the ground up.
+
+    On a cluster that no stack of ours made only what stands in it: the cluster itself is never changed.
+    """
+    ground, *above = programs.layers(wanted(site, spec))
+    if is_somebody_elses(site):
+        say(f"the cluster {site.cluster} was made by no stack of ours: it is taken as it is")
+        return tuple(above)
+    return (ground, *above)
+
+
+def is_somebody_elses(site: Site) -> bool:
+    """Whether the cluster is there, and no stack of ours has made it."""
+    from infra import stacks
+
+    return stands(site) and names(site)[0] not in stacks.names(state(site))
 
 
 def names(site: Site) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ class Account:
         self.done: list[str] = []
         self.forgetful = False
         self.clusters = ["mig", "another"]
+        self.stacks = list(UPWARDS)
         self.objects: dict[str, list[dict[str, Any]]] = {}
         self.found: dict[str, Any] = {}
         self.trouble: list[Exception] = []
@@ -71,6 +72,7 @@ class Account:
         if self.trouble:
             raise self.trouble.pop()
         self.done.append(f"destroy {name}")
+        self.stacks = [each for each in self.stacks if each != name]
         if name == "cluster-mig":
             self.clusters = ["another"]
 
@@ -88,6 +90,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setattr(kube, "items", made.items)
     monkeypatch.setattr(kube, "delete", made.delete)
     monkeypatch.setattr(stacks, "destroy", made.destroy)
+    monkeypatch.setattr(stacks, "names", lambda _: tuple(made.stacks))
     monkeypatch.setattr(stacks, "recover", lambda *_, **__: None)
     return made
 
@@ -113,6 +116,27 @@ def test_a_cluster_is_emptied_before_it_goes(account: Account) -> None:
         "delete persistentvolumeclaims data",
         "destroy cluster-mig",
     ] == account.done
+
+
+def test_a_cluster_of_somebody_else_is_not_emptied(account: Account) -> None:
+    """Only what a stack of ours put there goes: their balancers, their claims and the cluster itself stay."""
+    account.stacks = ["platform-mig"]
+    account.objects = {
+        "services": [thing("theirs", type="LoadBalancer")],
+        "persistentvolumeclaims": [thing("theirs")],
+        "persistentvolumes": [thing("pv-1", persistentVolumeReclaimPolicy="Delete")],
+    }
+
+    assert Released(verified=True, left=()) == lowered()
+    assert ["destroy platform-mig"] == account.done
+
+
+def test_what_resists_in_a_cluster_of_somebody_else_is_named(account: Account) -> None:
+    """Of it nothing but our own stack is asked for."""
+    account.stacks = ["platform-mig"]
+    account.trouble = [Failed("lower", "the API server has crashed")]
+
+    assert Released(verified=False, left=("stack platform-mig",)) == lowered()
 
 
 def test_a_lowering_of_nothing_is_verified(account: Account) -> None:

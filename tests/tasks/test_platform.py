@@ -7,7 +7,7 @@ import pytest
 
 from infra import stacks
 from infra.backend import Backend
-from infra.programs import Given, Layer
+from infra.programs import Given, Layer, Wanted
 from mig.changes import Change, Changes
 from mig.charts import Chart
 from mig.errors import Refused, Temporary
@@ -139,6 +139,39 @@ def test_a_run_that_may_raise_nothing_is_refused(engine: Engine, monkeypatch: py
         platform.stand(SITE, read({"eks": {"raise_missing": False}}))
 
     assert [] == engine.done
+
+
+WANTED = Wanted(
+    cluster="mig",
+    region="us-east-1",
+    account="123456789012",
+    zones=("us-east-1a", "us-east-1b"),
+    bucket="b",
+    administrators=(),
+    reached_from=(),
+    kubernetes="1.35",
+    release="current",
+    instance_types=("p4d.24xlarge",),
+)
+
+
+@pytest.mark.parametrize(
+    ("there", "ours", "wanted"),
+    [
+        pytest.param(False, (), ["cluster-mig", "platform-mig"], id="nothing stands"),
+        pytest.param(True, ("cluster-mig",), ["cluster-mig", "platform-mig"], id="the cluster is ours"),
+        pytest.param(True, (), ["platform-mig"], id="somebody else made it: it is never changed"),
+    ],
+)
+def test_what_shall_stand(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, *, there: bool, ours: tuple[str, ...], wanted: list[str]
+) -> None:
+    """A cluster is raised or brought up to date only where a stack of ours has it, or none is there."""
+    engine.stacks.update({name: {} for name in ours})
+    monkeypatch.setattr(platform, "stands", lambda _: there)
+    monkeypatch.setattr(platform, "wanted", lambda *_: WANTED)
+
+    assert wanted == [each.stack for each in platform.layers(SITE, RunSpec())]
 
 
 def test_layers_stand_on_one_another(engine: Engine) -> None:
