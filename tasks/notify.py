@@ -90,9 +90,9 @@ def _told(name: str, notice: Notice) -> str:
 
 def _send(block: UUID, notice: Notice) -> None:
     import prefect.blocks.notifications  # noqa: F401 (makes its kinds of block known; most runs are spared the import)
-    from prefect.blocks.abstract import NotificationBlock
+    from prefect.blocks.core import Block
 
-    channel: Any = NotificationBlock.load_from_ref(block)
+    channel: Any = Block.load_from_ref(block)  # asked of any other class, it makes one of that class
     with channel.raise_on_failure():
         channel.notify(notice.body, notice.subject)
 

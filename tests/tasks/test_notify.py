@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect.blocks.abstract import NotificationBlock
+from prefect.blocks import core
+from prefect.blocks.core import Block
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
 
 from mig.errors import Refused
 from mig.notice import Notice
@@ -58,7 +60,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     """A server without channels."""
     made = Server()
     monkeypatch.setattr(notify, "get_client", made.client)
-    monkeypatch.setattr(NotificationBlock, "load_from_ref", made.load)
+    monkeypatch.setattr(Block, "load_from_ref", made.load)
     return made
 
 
@@ -107,6 +109,26 @@ def test_whom_a_request_names_is_told(server: Server, caplog: pytest.LogCaptureF
 
     assert [(name, TOLD.subject, TOLD.body) for name in ("mail", "ops")] == sorted(told)
     assert [LINE, "mail was told", "ops was told"] == sorted(caplog.messages, key=lambda line: (line != LINE, line))
+
+
+def test_a_saved_block_is_sent_by_its_own_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server has kept of a webhook becomes that webhook again, which is told subject and facts."""
+    sent: list[tuple[str, str, str | None]] = []
+    block = CustomWebhookNotificationBlock(name="ops", url=SECRET, json_data={"text": "{{body}}"})
+    kind = block._to_block_type()
+    schema = block._to_block_schema(block_type_id=kind.id).model_copy(update={"block_type": kind})
+    kept = block._to_block_document("ops", schema.id, kind.id).model_copy(update={"block_schema": schema})
+    monkeypatch.setattr(
+        core, "get_client", lambda **_: nullcontext(SimpleNamespace(read_block_document=lambda **_: kept))
+    )
+    monkeypatch.setattr(core, "emit_event", lambda **_: None)
+    monkeypatch.setattr(
+        CustomWebhookNotificationBlock, "notify", lambda self, body, subject: sent.append((self.url, subject, body))
+    )
+
+    notify._send(UUID(int=1), TOLD)
+
+    assert [(SECRET, TOLD.subject, TOLD.body)] == sent
 
 
 @pytest.mark.usefixtures("inside")
