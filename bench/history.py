@@ -111,7 +111,7 @@ def _value(name: str, kind: str, owned: tuple[str, ...]) -> str:
     return column
 
 
-@dataclass(slots=True)
+@dataclass
 class _Heard:
     """The calls of one page, and how long each took from its request to the end of its answer."""
 
