@@ -8,6 +8,7 @@ import pytest
 
 from flows import pipeline, platform, telling
 from mig.account import Seen
+from mig.rates import TABLE
 from mig.spec import read
 from tasks import account
 from tasks import platform as stacks
@@ -35,6 +36,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pipeline, "site", placed)
     monkeypatch.setattr(platform, "standing_for", lambda _: SITE)
+    monkeypatch.setattr(pipeline, "rates", lambda _: TABLE)
     monkeypatch.setattr(pipeline, "publish_plan", lambda *_: None)
     for module, verb in ((pipeline, "record"), (pipeline, "stand"), (telling, "publish"), (stacks, "raise_all")):
         monkeypatch.setattr(module, verb, never)
