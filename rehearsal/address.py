@@ -52,7 +52,12 @@ class Address:
         The World's own S3 server is not among it: an account keeps its buckets itself.
         """
         found = {name: self.environment[name] for name in _OF_THE_ACCOUNT}
-        return {**found, "PATH": f"{self.environment['MIG_PULUMI_ROOT']}/bin"}
+        # Go's SDK reads AWS_REGION, Python's the other.
+        return {
+            **found,
+            "AWS_DEFAULT_REGION": found["AWS_REGION"],
+            "PATH": f"{self.environment['MIG_PULUMI_ROOT']}/bin",
+        }
 
     def write(self) -> Path:
         """Keep it in the World's folder, for its owner's eyes alone."""

@@ -23,6 +23,7 @@ from kubernetes.client import ApiClient, ApiException, Configuration, CoreV1Api
 from kubernetes.config import load_kube_config
 
 from flows.server import server
+from mig import labels
 from tasks.dataset import CACHE
 from tests.e2e.test_story import MIG, Ended, request
 
@@ -202,6 +203,7 @@ def test_lowered_there_is_what_bootstrap_made(account: Account) -> None:
         [each["Name"] for each in boto3.client("s3").list_buckets()["Buckets"]],
     )
     kms = boto3.client("kms")
-    keys = [kms.describe_key(KeyId=each["KeyId"])["KeyMetadata"] for each in kms.list_keys()["Keys"]]
-    assert 1 == len([key for key in keys if key["KeyState"] == "Enabled"])
+    aliases = [each["AliasName"] for each in kms.list_aliases()["Aliases"]]
+    assert [labels.STATE_KEY] == [name for name in aliases if not name.startswith("alias/aws/")]
+    assert "Enabled" == kms.describe_key(KeyId=labels.STATE_KEY)["KeyMetadata"]["KeyState"]
     assert {} == account.states()

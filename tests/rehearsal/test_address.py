@@ -46,7 +46,7 @@ def test_account(tmp_path: Path) -> None:
         environment={**own, **shared, "MIG_PULUMI_ROOT": "/engine"},
     )
 
-    assert {**shared, "PATH": "/engine/bin"} == address.account()
+    assert {**shared, "AWS_DEFAULT_REGION": "us-east-1", "PATH": "/engine/bin"} == address.account()
 
 
 def test_not_there(tmp_path: Path) -> None:
