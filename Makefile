@@ -41,11 +41,14 @@ check: .venv/ready  ## format, lint, types, floors, the images' recipes
 	$(BIN)/lint-imports
 	$(BIN)/hadolint --trusted-registry docker.io deployments/Dockerfile deployments/Dockerfile.worker
 
-bench: setup  ## the benchmarks, each a ratio taken in one run
+bench: setup debian  ## the benchmarks, each a ratio taken in one run
 	$(BIN)/python -m bench
 
 bench-training: setup  ## those of training and inference alone, against the article's loops
 	$(BIN)/python -m bench training
+
+bench-prefect: setup debian  ## those of server, worker and deployments alone: shortage, deaths, turns, history (an hour)
+	$(BIN)/python -m bench prefect
 
 bench-gpu: .venv/ready  ## the same on a GPU, with torch.compile, CUDA graphs, and memory against its estimate
 	$(BIN)/python -m bench.gpu
@@ -62,4 +65,4 @@ lock:  ## resolve the dependencies anew; what pods and the images install is the
 	$(COMPILE) --constraints requirements/lock.txt pyproject.toml --output-file requirements/worker.txt
 	echo torch torchvision | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file requirements/torch.txt
 
-.PHONY: help setup run serve debian test check bench bench-training bench-gpu bench-accuracy lock
+.PHONY: help setup run serve debian test check bench bench-training bench-prefect bench-gpu bench-accuracy lock

@@ -67,7 +67,9 @@ def _worker(on: Parts) -> Iterator[Promise]:
         run = ask(prefect, tiny("orphan"))
         training(prefect, run)
         kill(on.worker)
-        state = ended(prefect, run).state_name
-    what = f"SIGKILL of the worker alone: its run ends {state}; runs lost"
-    yield Promise(what=what, measured=int(state != "Completed"), most=0, unit="runs")
+        state = ended(prefect, run).state
+    assert state is not None
+    said = f" ({state.message})" if state.message else ""
+    what = f"SIGKILL of the worker alone: its run ends {state.name}{said}; runs lost"
+    yield Promise(what=what, measured=int(not state.is_completed()), most=0, unit="runs")
     yield Promise(what="  instances billed then", measured=len(on.billed()), most=0, unit="instances")
