@@ -1,7 +1,9 @@
 """How a run looks in a shell: one line for each thing that happens, cut to a terminal's width, whole in a file."""
 
 import logging
+from contextlib import suppress
 
+from prefect.logging.handlers import PrefectConsoleHandler
 from rich.console import Console
 from rich.text import Text
 
@@ -27,7 +29,21 @@ class Lines(logging.Handler):
         """Write one record."""
         at = logging.Formatter(datefmt="%H:%M:%S").formatTime(record, "%H:%M:%S")
         line = Text.assemble((at, "dim"), "  ", record.getMessage())
-        if self._console.is_terminal:
-            self._console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
-        else:
-            self._console.print(line, soft_wrap=True)
+        with suppress(SystemExit):  # rich would end the process where nobody reads: in a pipe to `head`, for one
+            if self._console.is_terminal:
+                self._console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
+            else:
+                self._console.print(line, soft_wrap=True)
+
+
+class Unread(PrefectConsoleHandler):
+    """
+    What a deployment's run writes for its worker, and goes on when that is dead: nobody reads it any more.
+
+    Prefect's own handler ends the run with its next line, be it one of a teardown (rich 15, on_broken_pipe).
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record, if anybody reads it."""
+        with suppress(SystemExit):
+            super().emit(record)
