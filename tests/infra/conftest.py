@@ -1,5 +1,6 @@
 """What a program declares; a simulated account with its stand-in provider, and the real Pulumi engine before it."""
 
+import asyncio
 import gc
 import os
 import threading
@@ -48,9 +49,11 @@ class Recorder(pulumi.runtime.Mocks):
 def recorded(program: Callable[[], None]) -> Recorder:
     """Run a program without any engine, and see what it declares."""
     recorder = Recorder()
-    pulumi.runtime.set_mocks(recorder, project="mig", stack="test", preview=False)
-    run: Callable[[], None] = pulumi.runtime.test(program)  # type: ignore[no-untyped-call]  # Pulumi's own
-    run()
+    with asyncio.Runner() as runner:
+        runner.get_loop()  # the current one from here on: Pulumi asks for it, and makes none
+        pulumi.runtime.set_mocks(recorder, project="mig", stack="test", preview=False)
+        run: Callable[[], None] = pulumi.runtime.test(program)  # type: ignore[no-untyped-call]  # Pulumi's own
+        run()
     return recorder
 
 
