@@ -14,7 +14,8 @@ from mig.account import STATE_VERSION, Asked, Bucket, Cluster, Seen, assumed_rol
 from mig.errors import Failed, PipelineError
 from mig.spec import RunSpec
 from tasks.aws import Missing, call
-from tasks.connect import Site, asked_who, aws, kubeconfig_before
+from tasks.caller import asked_who
+from tasks.connect import Site, aws, kubeconfig_before
 
 _META = ".pulumi/meta.yaml"
 """Where a self-managed state says of which version it is (pulumi v3.259.0, backend/diy/meta.go)."""

@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 import boto3
 import yaml
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import ClientError
 from botocore.session import Session
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import load_kube_config_from_dict
@@ -33,6 +33,7 @@ from mig.kubeconfig import kubeconfig as write_kubeconfig
 from mig.sections import Where
 from mig.spec import RunSpec
 from tasks import world
+from tasks.caller import asked_who
 from tasks.token import Bearer
 from tasks.wait import PacedClock
 
@@ -127,18 +128,6 @@ def named_subnets(place: Site, spec: RunSpec) -> tuple[str, ...]:
 def account_of(spec: RunSpec) -> Site | None:
     """The account whose prices a request is held to, before anything is looked at in it; None: a World's has none."""
     return on_eks(spec) if spec.target == "eks" else None
-
-
-def asked_who(sts: Any) -> tuple[str, str]:  # noqa: ANN401 (boto3 makes its clients' types at run time)
-    """The account that the credentials are of; else what is wrong with them, by AWS's code or botocore's name of it."""
-    try:
-        return str(sts.get_caller_identity()["Account"]), ""
-    except ClientError as error:
-        return "", str(error.response["Error"]["Code"])
-    except NoCredentialsError:
-        return "", "NoCredentials"
-    except BotoCoreError as error:
-        return "", type(error).__name__
 
 
 def attach(address: str) -> Site:

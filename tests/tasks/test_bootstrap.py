@@ -20,7 +20,7 @@ from rehearsal.clock import Clock
 from rehearsal.node.instance import Instance
 from tasks import account, aws
 from tasks.bootstrap import Prepared, prepare, site
-from tasks.connect import asked_who
+from tasks.caller import asked_who
 
 NAME = f"mig-pipeline-{DEFAULT_ACCOUNT_ID}-us-east-1"
 
