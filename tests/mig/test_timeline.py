@@ -2,30 +2,14 @@
 
 import pytest
 
-from mig.report import PhaseReport, PodReport, WorkloadReport
+from mig.report import PhaseReport, PodReport
 from mig.timeline import MOST_PODS, duration, time_line
+from tests.mig.test_drawing import workload
 
 PHASES = (
     PhaseReport(name="run", started="2026-11-23T12:00:00+00:00", seconds=60),
     PhaseReport(name="teardown", started="2026-11-23T12:01:00+00:00", seconds=60),
 )
-
-
-def served(*pods: PodReport) -> WorkloadReport:
-    """A workload with these pods."""
-    return WorkloadReport(
-        name="serve",
-        kind="infer",
-        slice="small",
-        profile="1g.5gb",
-        status="succeeded",
-        why="",
-        pods=pods,
-        metrics={},
-        curve=(),
-        steps=(),
-        artifacts=(),
-    )
 
 
 def pod(index: int = 0, *, started: str = "2026-11-23T12:00:30Z", finished: str = "2026-11-23T12:00:45Z") -> PodReport:
@@ -64,13 +48,13 @@ def test_time_line_marks_the_compressed_clock() -> None:
 
 def names(*pods: PodReport) -> list[str]:
     """The lines of a time line, by what stands in front of them."""
-    drawn = time_line(PHASES, [served(*pods)])
+    drawn = time_line(PHASES, [workload(*pods)])
     return [str(each.text) for each in drawn.iter("span") if str(each.get("class")).startswith(("name", "soft"))]
 
 
 def test_pods_stand_beneath_the_phase_in_which_they_ran() -> None:
     """One sees what ran side by side, and for which part of the phase."""
-    drawn = time_line(PHASES, [served(pod())])
+    drawn = time_line(PHASES, [workload(pod())])
 
     assert ["run the workloads", "serve", "tear down"] == names(pod())
     assert ["left: 0.00%; width: 50.00%", "left: 25.00%; width: 12.50%", "left: 50.00%; width: 50.00%"] == [
