@@ -34,6 +34,7 @@ _PRIVATE = 0o600
 
 _MARK = "REHEARSAL_CONTAINER"
 """The variable by which a process knows, and tells, which container it belongs to."""
+_TELLS = f"{_MARK}=".encode()
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -134,7 +135,7 @@ class Shim:
         for container in self._containers.values():
             container.process.wait()
             container.close()
-        self._end_orphans(*self._containers)
+        self._forget(list(self._containers.values()))
 
     def _obey(self) -> bool:
         chunk = os.read(sys.stdin.fileno(), _READ_BYTES)
@@ -161,24 +162,30 @@ class Shim:
         with suppress(BlockingIOError):
             self._death.recv(_READ_BYTES)
         ended = [each for each in self._containers.values() if each.process.poll() is not None]
-        self._end_orphans(*(container.id for container in ended))
+        self._forget(ended)
         for container in ended:
             with suppress(KeyError):  # its output may have ended before it did
                 self._selector.unregister(container.output)
             container.close()
-            del self._containers[container.id]
             _tell(id=container.id, at=time.time(), code=container.process.returncode)
 
-    def _end_orphans(self, *ended: str) -> None:
-        """Kill what these containers left; what it leaves in turn becomes ours, and is killed as well."""
+    def _forget(self, ended: list[Container]) -> None:
+        """Kill what these have left; what that leaves in turn becomes ours, and is killed as well, now or later."""
+        for container in ended:
+            del self._containers[container.id]
         first = {container.process.pid for container in self._containers.values()}
-        marks = {f"{_MARK}={container}".encode() for container in ended}
-        while left := [pid for pid in _children() if pid not in first and marks & _environment(pid)]:
+        sessions = {container.process.pid for container in ended}
+        while left := [pid for pid in set(_children()) - first if os.getsid(pid) in sessions or self._stray(pid)]:
             for pid in left:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
         for pid in set(_children()) - first:  # of containers that live
             os.waitpid(pid, os.WNOHANG)
+
+    def _stray(self, pid: int) -> bool:
+        """Whether it is of a container that has ended; one that is ending itself tells its session, but no mark."""
+        marks = {line.removeprefix(_TELLS) for line in _environment(pid) if line.startswith(_TELLS)}
+        return bool(marks) and marks.isdisjoint(each.encode() for each in self._containers)
 
 
 def _children() -> list[int]:

@@ -104,6 +104,19 @@ def test_nothing_is_left_that_has_a_session_of_its_own(runtime: Runtime, tmp_pat
     assert [] == [pid for pid in map(int, said(tmp_path)) if _alive(pid)]
 
 
+def test_nothing_is_left_of_what_tells_no_mark(runtime: Runtime, tmp_path: Path) -> None:
+    """A process that is ending has no variables any more: its session names it, and what it leaves has them."""
+    marked = "env REHEARSAL_CONTAINER=$0 setsid sh -c 'echo $$; exec sleep 60' & wait"
+    first = f'env -i sh -c "{marked.replace("$", chr(92) + "$")}" $REHEARSAL_CONTAINER & sleep 0.3'
+    events = Events()
+    runtime.start(order(tmp_path, "sh", "-c", first), events.put)
+    events.get(timeout=SECONDS)
+    events.get(timeout=SECONDS)
+
+    assert [] == [pid for pid in map(int, said(tmp_path)) if _alive(pid)]
+    assert 1 == len(said(tmp_path))
+
+
 def test_what_another_container_has_started_lives_on(runtime: Runtime, tmp_path: Path) -> None:
     """The end of one is nobody else's, also of what has lost its parent."""
     events, others = Events(), Events()
