@@ -41,6 +41,9 @@ check: .venv/ready  ## format, lint, types, floors, the images' recipes
 	$(BIN)/lint-imports
 	$(BIN)/hadolint --trusted-registry docker.io deployments/Dockerfile deployments/Dockerfile.worker
 
+pictures: setup debian  ## the pictures of README and docs, from the pages that tests look at in a browser
+	$(BIN)/python -m pytest -n 0 --pictures tests/e2e/test_pages.py tests/e2e/test_report_page.py
+
 bench: setup debian  ## the benchmarks, each a ratio taken in one run
 	$(BIN)/python -m bench
 
@@ -65,4 +68,4 @@ lock:  ## resolve the dependencies anew; what pods and the images install is the
 	$(COMPILE) --constraints requirements/lock.txt pyproject.toml --output-file requirements/worker.txt
 	echo torch torchvision | xargs -n 1 | $(COMPILE) --constraints requirements/lock.txt - --output-file requirements/torch.txt
 
-.PHONY: help setup run serve debian test check bench bench-training bench-prefect bench-gpu bench-accuracy lock
+.PHONY: help setup run serve debian test check pictures bench bench-training bench-prefect bench-gpu bench-accuracy lock

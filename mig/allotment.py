@@ -18,11 +18,11 @@ def table(ready: ReadySlices, results: Iterable[Result] = ()) -> list[Row]:
         rows.append(
             {
                 "profile": device.profile,
-                "node": device.node,
-                "GPU": device.parent_uuid,
                 "slice": device.name,
                 "pod": ", ".join(pod.name for pod in pods),
                 "state": ", ".join(map(_state, pods)) or "free",
+                "node": device.node,
+                "GPU": device.parent_uuid,
             }
         )
     return sorted(rows, key=lambda row: row["pod"] == "")

@@ -31,10 +31,12 @@ def users(node: NodeReport, workloads: Sequence[WorkloadReport]) -> dict[str, tu
     }
 
 
-def by_gpu(node: NodeReport) -> list[tuple[str, tuple[DeviceReport, ...]]]:
-    """A node's devices, by the UUID of their GPU."""
+def by_gpu(node: NodeReport) -> list[tuple[str, str, tuple[DeviceReport, ...]]]:
+    """A node's devices, by name and UUID of their GPU; the driver names a device after its GPU: `gpu-5-mig-…`."""
     found = groupby(sorted(node.devices, key=lambda d: d.parent_uuid), key=lambda d: d.parent_uuid)
-    return [(uuid, tuple(devices)) for uuid, devices in found]
+    named = [(devices[0].name.partition("-mig-")[0], uuid, devices) for uuid, each in found if (devices := tuple(each))]
+    in_order = sorted(named, key=lambda gpu: (len(gpu[0]), gpu[0]))
+    return [(name.replace("gpu-", "GPU "), uuid, devices) for name, uuid, devices in in_order]
 
 
 def caption(node: NodeReport) -> str:
@@ -48,7 +50,7 @@ def gpus(node: NodeReport, workloads: Sequence[WorkloadReport]) -> Element:
     said = f"{node.name}: {len(used)} of {len(node.devices)} slices used"
     return tag(
         "figure",
-        *(_gpu(order, uuid, devices, node, used) for order, (uuid, devices) in enumerate(by_gpu(node))),
+        *(_gpu(name, uuid, devices, node, used) for name, uuid, devices in by_gpu(node)),
         class_="gpus",
         aria_label=said,
     )
@@ -60,7 +62,7 @@ def sim() -> Element:
 
 
 def _gpu(
-    order: int,
+    name: str,
     uuid: str,
     devices: Sequence[DeviceReport],
     node: NodeReport,
@@ -70,7 +72,7 @@ def _gpu(
     rows = f"grid-template-rows: repeat({node.memory_slices}, minmax(1.6rem, auto))"
     return tag(
         "div",
-        tag("div", tag("b", f"GPU {order}"), tag("code", uuid[-6:], title=uuid), class_="gpu-name"),
+        tag("div", tag("b", name), tag("code", uuid[-6:], title=uuid), class_="gpu-name"),
         tag("div", *(_slice(device, users.get(device.name)) for device in placed), class_="slices", style=rows),
     )
 

@@ -68,9 +68,9 @@ def _node(node: NodeReport, workloads: Sequence[WorkloadReport], top: float) -> 
     wide = (WIDE - GAP * (ABREAST + 1)) / ABREAST
     high = HEAD + ROW * node.memory_slices
     parts = [tag("text", caption(node), x=GAP, y=top + 18)]
-    for order, (_, devices) in enumerate(found):
+    for order, (name, _, devices) in enumerate(found):
         x, y = GAP + order % ABREAST * (wide + GAP), top + order // ABREAST * high + HEAD
-        parts.append(tag("text", f"GPU {order}", x=x, y=y - 6, class_="title"))
+        parts.append(tag("text", name, x=x, y=y - 6, class_="title"))
         placed = _placed(devices, node.memory_slices)
         parts += [part for at, d in placed for part in _slice(d, used.get(d.name), x, y + at * ROW, wide)]
     return parts, high * -(-len(found) // ABREAST)

@@ -24,7 +24,10 @@ NODE = NodeReport(
     gpu="A100-40GB",
     memory_slices=8,
     devices=tuple(
-        DeviceReport(name=f"d{at}", profile="2g.10gb", parent_uuid="GPU-0", memory_slices=(at, at + 1)) for at in (0, 2)
+        DeviceReport(
+            name=f"gpu-0-mig-2g10gb-14-{at}", profile="2g.10gb", parent_uuid="GPU-0", memory_slices=(at, at + 1)
+        )
+        for at in (0, 2)
     ),
 )
 MEDIUM = WorkloadReport(
@@ -39,7 +42,7 @@ MEDIUM = WorkloadReport(
             name="medium-0-a",
             index=0,
             node=NODE.name,
-            device="d0",
+            device="gpu-0-mig-2g10gb-14-0",
             parent_uuid="GPU-0",
             exit_code=0,
             started="",

@@ -40,9 +40,9 @@ def workload(*pods: PodReport) -> WorkloadReport:
     )
 
 
-BIG = DeviceReport(name="big", profile="3g.20gb", parent_uuid="GPU-1", memory_slices=(4, 5, 6, 7))
-SMALL = DeviceReport(name="small", profile="1g.5gb", parent_uuid="GPU-1", memory_slices=(2,))
-OTHER = DeviceReport(name="other", profile="1g.5gb", parent_uuid="GPU-2", memory_slices=(2,))
+BIG = DeviceReport(name="gpu-10-mig-3g20gb-9-4", profile="3g.20gb", parent_uuid="GPU-1", memory_slices=(4, 5, 6, 7))
+SMALL = DeviceReport(name="gpu-10-mig-1g5gb-19-2", profile="1g.5gb", parent_uuid="GPU-1", memory_slices=(2,))
+OTHER = DeviceReport(name="gpu-9-mig-1g5gb-19-2", profile="1g.5gb", parent_uuid="GPU-2", memory_slices=(2,))
 
 
 def test_gpus_lie_where_they_lie() -> None:
@@ -50,13 +50,20 @@ def test_gpus_lie_where_they_lie() -> None:
     drawn = gpus(node(BIG, SMALL), ())
     places = {each.get("title"): each.get("style") for each in drawn.iter("div") if "slice" in str(each.get("class"))}
 
-    assert places["big: idle"] == "grid-row: 5 / span 4"
-    assert places["small: idle"] == "grid-row: 3 / span 1"
+    assert places[f"{BIG.name}: idle"] == "grid-row: 5 / span 4"
+    assert places[f"{SMALL.name}: idle"] == "grid-row: 3 / span 1"
 
 
 def test_gpus_show_who_ran_where() -> None:
     """A device that was used names its user, and counts; the same name on another node does not."""
-    drawn = gpus(node(BIG, SMALL, OTHER), [workload(pod("small"), pod("big", on="another node"))])
+    drawn = gpus(node(BIG, SMALL, OTHER), [workload(pod(SMALL.name), pod(BIG.name, on="another node"))])
 
     assert drawn.get("aria-label") == "n: 1 of 3 slices used"
-    assert [b.text for b in drawn.iter("b")] == ["GPU 0", "serve 1", "GPU 1"]
+    assert "serve 1" in [b.text for b in drawn.iter("b")]
+
+
+def test_gpus_have_the_drivers_numbers() -> None:
+    """A GPU is called and placed by its minor, which its devices' names have, not by its UUID."""
+    drawn = gpus(node(BIG, SMALL, OTHER), ())
+
+    assert [b.text for b in drawn.iter("b")] == ["GPU 9", "GPU 10"]
