@@ -67,8 +67,9 @@ def _cost(report: RunReport, workload: WorkloadReport) -> str:
 
 
 def _files(workload: WorkloadReport, link: Link) -> str:
-    """The newest first: a training leaves a model after each epoch, and its log at the end."""
-    left = [linked(each.rpartition("/")[2], each, link) for each in reversed(workload.artifacts)]
+    """Logs first, then the newest: a training leaves a model after each epoch."""
+    in_order = sorted(workload.artifacts, key=lambda each: each.endswith(".log"))[::-1]
+    left = [linked(each.rpartition("/")[2], each, link) for each in in_order]
     more = len(left) - MOST_FILES
     return ", ".join(left[:MOST_FILES]) + (f" and {more} more" if more > 0 else "")
 

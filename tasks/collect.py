@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any
 
 from prefect import task
@@ -139,5 +140,7 @@ def _keep_logs(site: Site, prefix: str, pods: Iterable[PodSeen], said: Mapping[s
 
 
 def _artifacts(site: Site, prefix: str) -> tuple[str, ...]:
+    """What lies there, the oldest first: by name, model-10 would stand before model-2."""
     found = aws(site, "s3").get_paginator("list_objects_v2").paginate(Bucket=site.bucket, Prefix=prefix)
-    return tuple(f"s3://{site.bucket}/{item['Key']}" for page in found for item in page.get("Contents", ()))
+    left = sorted((item for page in found for item in page.get("Contents", ())), key=itemgetter("LastModified"))
+    return tuple(f"s3://{site.bucket}/{item['Key']}" for item in left)

@@ -44,13 +44,13 @@ def test_where_no_browser_can_follow_the_address_is_named(report: RunReport) -> 
 
 
 def test_many_files_are_counted(report: RunReport) -> None:
-    """A training of a hundred epochs leaves a hundred models, and the newest are what one looks for."""
-    many = report.workloads[0].model_copy(
-        update={"artifacts": tuple(f"s3://b/model-{at}.pt" for at in range(MOST_FILES + 3))}
-    )
+    """A training of a hundred epochs leaves a hundred models: its log and the newest are what one looks for."""
+    models = tuple(f"s3://b/model-{at}.pt" for at in range(MOST_FILES + 2))
+    many = report.workloads[0].model_copy(update={"artifacts": ("s3://b/logs/medium.log", *models)})
     said = markdown(report.model_copy(update={"workloads": (many,)}), linked)
 
-    assert f"[model-{MOST_FILES + 2}.pt]" in said
+    assert "[medium.log](" in said
+    assert f", [model-{MOST_FILES + 1}.pt]" in said
     assert " and 3 more" in said
 
 

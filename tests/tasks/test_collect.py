@@ -62,8 +62,9 @@ class Outside:
         return {}
 
     def get_paginator(self, _: str) -> Any:
-        """List what lies below a prefix, in two pages."""
-        pages = [{"Contents": [{"Key": key} for key in sorted(self.put)]}, {}]
+        """List what lies below a prefix by name, in two pages; what was put later is the younger."""
+        ages = {key: age for age, key in enumerate(self.put)}
+        pages = [{"Contents": [{"Key": key, "LastModified": ages[key]} for key in sorted(self.put)]}, {}]
         return SimpleNamespace(paginate=lambda **_: pages)
 
 
@@ -171,6 +172,16 @@ def test_logs_are_kept_whole_and_named_in_the_result(outside: Outside) -> None:
     key = "runs/r-1/workloads/small/logs/small-0.log"
     assert {key: f"{STEP}\n{EPOCH}\ntorch says hello\n{RESULT}\n"} == outside.put
     assert (f"s3://b/{key}",) == result.artifacts == tuple(outside.linked)
+
+
+def test_what_was_left_is_named_in_the_order_of_its_age(outside: Outside) -> None:
+    """By name alone the tenth epoch's model would stand before the second's."""
+    outside.looks = [job(pod(), complete=True)]
+    outside.put = {"model-2.pt": "", "model-10.pt": ""}
+
+    result = follow()
+
+    assert ["s3://b/model-2.pt", "s3://b/model-10.pt"] == list(result.artifacts[:2])
 
 
 def test_answers_are_passed_on_once_as_they_come(outside: Outside) -> None:
