@@ -134,8 +134,8 @@ def ours(prefect: SyncPrefectClient) -> list[Automation]:
 
 
 def switch(prefect: SyncPrefectClient, *, on: bool) -> None:
-    """Switch ours on or off."""
-    for each in ours(prefect):
+    """Switch ours on or off, those that are not."""
+    for each in (each for each in ours(prefect) if each.enabled is not on):
         (prefect.resume_automation if on else prefect.pause_automation)(each.id)
 
 

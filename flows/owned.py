@@ -38,6 +38,17 @@ def owned(
             process.kill()
 
 
+def begin(process: "subprocess.Popen[bytes]") -> None:
+    """Let such a process go on; one that has ended already is left alone."""
+    with suppress(BrokenPipeError):
+        os.write(process.stdin.fileno(), b"\n")  # type: ignore[union-attr] # a pipe, see above
+
+
+def begun() -> bool:
+    """In such a process: wait for the owner's word to go on; False when the owner has gone instead."""
+    return bool(os.read(0, 1))
+
+
 def with_owner(end: Callable[[], None]) -> None:
     """In such a process: do this when the owner has gone."""
 

@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -71,7 +70,7 @@ def served(api: str, file: Path, log: Path, *, ending: Ending, tell: Tell) -> It
         tell: hears what is waited for.
     """
     entries, automatic = read_file(file), automations.read_file(automations.beside(file))
-    with _connected(api) as prefect, ThreadPoolExecutor() as beside:
+    with _connected(api) as prefect:
         pool = prepare(prefect, entries)
         automations.set_heartbeat(prefect, automatic)
         ours = Ours(pool=pool, worker=f"mig-serve-{socket.gethostname()}-{os.getpid()}", whole=bool(api))
@@ -79,15 +78,17 @@ def served(api: str, file: Path, log: Path, *, ending: Ending, tell: Tell) -> It
             # Of an earlier start: its runs are over, and nothing of them stands.
             automations.switch(prefect, on=False)
             settle(prefect, ours)
-        deploying = beside.submit(deploy, prefect, file)
+
+        def first() -> None:
+            deploy(prefect, file)
+            automations.applied(prefect, automatic, tell)
+            if ours.whole:
+                automations.switch(prefect, on=True)
+
         ended: tuple[UUID, ...] = ()
         try:
-            with worker(prefect, pool, name=ours.worker, log=log, tell=tell) as working:
+            with worker(prefect, pool, name=ours.worker, log=log, first=first, tell=tell) as working:
                 try:
-                    deploying.result()
-                    automations.applied(prefect, automatic, tell)
-                    if ours.whole:
-                        automations.switch(prefect, on=True)
                     yield Served(prefect=prefect, address=_pages(api), working=working, log=log)
                 finally:
                     ending.begun = True

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from flows.owned import owned, with_owner
+from flows.owned import begin, begun, owned, with_owner
 from mig.verdict import Broken, Settled, Verdict, Waiting
 from tasks.wait import PacedClock, Patience, until
 
@@ -27,10 +27,23 @@ SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "1"}
 
 @contextmanager
 def worker(
-    prefect: SyncPrefectClient, pool: str, *, name: str, log: Path, tell: Callable[[str], None]
+    prefect: SyncPrefectClient,
+    pool: str,
+    *,
+    name: str,
+    log: Path,
+    first: Callable[[], None],
+    tell: Callable[[str], None],
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A worker of a pool; its runs have our environment. Raises Failed when it does not start."""
+    """
+    A worker of a pool; its runs have our environment. Raises Failed when it does not start.
+
+    Its imports take place beside what is done first, its questions for work do not: a server on SQLite refuses writers
+    that meet, and a client that was refused sleeps for seconds.
+    """
     with log.open("wb") as said, owned("flows.worker", pool, name, settings=SETTINGS, said=said) as process:
+        first()
+        begin(process)
         patience = Patience(phase="worker", deadline=START_SECONDS, every=0.5, clock=PacedClock(), tell=tell)
         until(lambda: (process.poll(), _online(prefect, pool, name)), lambda seen: judge(*seen, log=log), patience)
         yield process
@@ -49,9 +62,11 @@ def _online(prefect: SyncPrefectClient, pool: str, name: str) -> bool:
 
 def _work(pool: str, name: str) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would inherit ignoring it
-    with_owner(lambda: os.kill(os.getpid(), signal.SIGINT))
     from prefect.cli import app
 
+    if not begun():
+        return
+    with_owner(lambda: os.kill(os.getpid(), signal.SIGINT))
     sys.argv = ["prefect", "worker", "start", "--pool", pool, "--name", name, "--type", "process"]
     app()
 

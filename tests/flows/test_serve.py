@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,12 +35,13 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     happened: list[str] = []
 
     @contextmanager
-    def lasting(first: str, last: str, *_: Any, **__: Any) -> Iterator[Any]:
-        happened.append(first)
+    def lasting(begins: str, ends: str, *, first: Callable[[], None] = lambda: None, **_: Any) -> Iterator[Any]:
+        happened.append(begins)
         try:
+            first()
             yield SimpleNamespace(wait=lambda: 3)
         finally:
-            happened.append(last)
+            happened.append(ends)
 
     monkeypatch.setattr(serve, "read_file", lambda _: ())
     monkeypatch.setattr(serve, "_connected", lambda _: lasting("connect", "disconnect"))
@@ -50,7 +51,7 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(serve.automations, "switch", lambda _, *, on: happened.append("on" if on else "off"))
     monkeypatch.setattr(serve, "settle", lambda *_: happened.append("settle"))
     monkeypatch.setattr(serve, "deploy", lambda *_: happened.append("deploy"))
-    monkeypatch.setattr(serve, "worker", lambda *_, **__: lasting("worker", "worker ends"))
+    monkeypatch.setattr(serve, "worker", lambda *_, **named: lasting("worker", "worker ends", **named))
     monkeypatch.setattr(serve, "cancel", lambda *_, **__: happened.append("cancel") or ("run",))
     monkeypatch.setattr(serve, "named_cancelled", lambda _, __, ended: happened.append(f"{len(ended)} named"))
     return happened
@@ -66,7 +67,7 @@ def test_runs_end_before_their_worker_and_that_before_the_server(order: list[str
     with bring_up("http://127.0.0.1:1/api", Ending(print)) as what:
         assert "http://127.0.0.1:1" == what.address
 
-    assert sorted(UP) == sorted(order[: len(UP)])
+    assert UP == order[: len(UP)]
     assert DOWN == order[len(UP) :]
 
 
@@ -82,7 +83,7 @@ def test_the_end_has_the_same_order_whatever_asks_for_it(order: list[str], error
 
 
 def test_a_deployment_that_fails_ends_what_was_up(order: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its sentence is the error, and the worker is down again."""
+    """Its sentence is the error, and the worker, which has asked for no work yet, is down again."""
 
     def refuse(*_: object) -> None:
         raise Failed("deploy", "no")
@@ -92,7 +93,7 @@ def test_a_deployment_that_fails_ends_what_was_up(order: list[str], monkeypatch:
     with pytest.raises(Failed, match="deploy: no"), bring_up("http://127.0.0.1:1/api", Ending(print)):
         pass
 
-    assert DOWN == order[-len(DOWN) :]
+    assert ["worker", "worker ends", "0 named", "disconnect"] == order[-4:]
 
 
 def test_on_a_server_of_others_nothing_is_settled(order: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
