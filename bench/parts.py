@@ -117,9 +117,9 @@ class Parts:
         return SyncPrefectClient(self.api)
 
     def billed(self) -> list[str]:
-        """The instances that the World's account would be billed for now."""
+        """The instances of runs that the World's account would be billed for now; a cluster's system nodes stay."""
         shown = json.loads(world.ask("show", self.address))
-        return [f"{each['instance_type']} of {each['run']}" for each in shown["billed"]]
+        return [f"{each['instance_type']} of {each['run']}" for each in shown["billed"] if each["run"]]
 
     def end(self) -> None:
         """Kill what is left, the processes of runs among it: they know the home, too."""
