@@ -161,6 +161,9 @@ def _serve(home: str, handle: int | None) -> None:
         import uvicorn
         from prefect.server.api.server import create_app
 
+        from flows.database import writers_in_turn
+
+        writers_in_turn()
         serving = uvicorn.Server(uvicorn.Config(create_app(), log_level="error"))
         with_owner(lambda: setattr(serving, "should_exit", True))
         serving.run(sockets=[listening])

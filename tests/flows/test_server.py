@@ -1,12 +1,16 @@
 """Promises of the Prefect server of our own: it is there when none is configured, and only then."""
 
 import fcntl
+import functools
 import os
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from flows.server import API, at_home, server
@@ -127,3 +131,15 @@ def test_without_one_a_server_is_there_for_as_long_as_it_lasts() -> None:
     assert named.startswith("http://127.0.0.1:")
     assert (1, before) == (len(within) - len(before), children())
     assert API not in os.environ
+
+
+@pytest.mark.e2e
+@pytest.mark.usefixtures("home")
+def test_writers_that_meet_wait_for_each_other() -> None:
+    """Nobody is refused: a person's click would do nothing, and a client would sleep for seconds."""
+    with server() as api, ThreadPoolExecutor(8) as at_once:
+        flow = httpx.post(f"{api}/flows/", json={"name": "written"}).json()["id"]
+        asked = functools.partial(httpx.post, f"{api}/flow_runs/", json={"flow_id": flow}, timeout=60)
+        answers = at_once.map(lambda _: asked().status_code, range(48))
+
+        assert [HTTPStatus.CREATED] * 48 == list(answers)
