@@ -1,5 +1,5 @@
 """
-What becomes of a run when nobody is left to say that it died: its worker killed with it, or the server that hears it.
+What becomes of a run when its worker is killed with it, so that nobody says that it died; and when the server is.
 
 On a real server and worker, with the automations of deployments/automations.yaml. What is left is asked of the World's
 account, which outlives them all.
@@ -9,8 +9,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
-from bench.parts import Parts, ask, ended, endless, kill, name_of, parts, taken_down, training
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun, State, StateType
+
+from bench.parts import Parts, ask, ended, endless, kill, name_of, over, parts, taken_down, training, wait
 from bench.promise import Promise
 
 LATEST_SECONDS = 30 + 30
@@ -58,15 +62,24 @@ def _server(on: Parts) -> Iterator[Promise]:
     kill(on.server)
     time.sleep(AWAY_SECONDS)
     on.start_server()
-    back = time.time()
-    if on.worker is not None and on.worker.poll() is not None:
-        on.start_worker()
     with on.client() as prefect:
-        state = ended(prefect, run).state
-        assert state is not None
-        crashed = state.timestamp.timestamp() - back
-        begun, released, seconds = taken_down(prefect, name_of(request, run), since=back)
-    what = f"SIGKILL of the server, away for {AWAY_SECONDS} s; once it is back: {state.name} after {crashed:.0f} s"
-    yield Promise(what=f"{what}, its teardown at work after", measured=begun, most=2 * LATEST_SECONDS, unit="s")
-    what = f"  {released} after {seconds:.0f} s; instances billed then"
+        back = time.time()
+        lost = _lost(prefect, run)
+        lived = time.time() - back
+        asked = time.time()
+        prefect.set_flow_run_state(run.id, State(type=StateType.CANCELLING))
+        last = ended(prefect, run)
+        cancelled = time.time() - asked
+        _, released, seconds = taken_down(prefect, name_of(request, run), since=asked)
+    what = f"SIGKILL of the server, away for {AWAY_SECONDS} s; looked at for {lived:.0f} s once it is back: runs lost"
+    yield Promise(what=what, measured=int(lost), most=0, unit="runs")
+    what = f"  cancelled then: {last.state_name} after {cancelled:.1f} s, {released} after {seconds:.0f} s; billed then"
     yield Promise(what=what, measured=len(on.billed()), most=0, unit="instances")
+
+
+def _lost(prefect: SyncPrefectClient, run: FlowRun) -> bool:
+    """Whether a run ends that nobody has asked to, looked at for as long as a silence would need to be seen, twice."""
+    with suppress(TimeoutError):
+        wait(lambda: over(prefect.read_flow_run(run.id)), 2 * LATEST_SECONDS, "the end of a run that lives on")
+        return True
+    return False

@@ -7,9 +7,8 @@ from typing import Any
 
 from prefect import tags
 from prefect.client.schemas.objects import State
-from prefect.events.worker import EventsWorker
-from prefect.logging.handlers import APILogWorker
 
+from flows.endings import hand_over
 from flows.pipeline import pipeline
 from flows.telling import run_id
 from mig.report import RunReport, exit_code
@@ -60,7 +59,7 @@ def pause(minutes: float, following: Try, clock: Clock, tell: Tell) -> None:
 
 def ended(state: State[Any]) -> int:
     """Say how a flow of one line ended, and return the exit code."""
-    _hand_over()
+    hand_over()
     print(f"{state.name}: {state.message}" if state.message else state.name, file=sys.stderr)
     return {"Refused": 2, "LeftBehind": 4}.get(str(state.name), 0 if state.is_completed() else 1)
 
@@ -68,7 +67,7 @@ def ended(state: State[Any]) -> int:
 def _once(spec: RunSpec, this: Try) -> State[Any]:
     with tags(*this.tags):
         state = pipeline(spec, return_state=True)
-    _hand_over()
+    hand_over()
     if state.message:
         print(f"{state.name}: {state.message}", file=sys.stderr)
     return state
@@ -81,9 +80,3 @@ def _reported(run: str) -> RunReport | None:
         return None
     print(f"report: {path}")
     return RunReport.model_validate_json(path.read_text(encoding="utf-8"))
-
-
-def _hand_over() -> None:
-    """Let the server have what it is still to be told, while it is there."""
-    APILogWorker.drain_all()
-    EventsWorker.drain_all()

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.endings import broken
+from flows.endings import broken, delivered
 from mig.errors import LeftBehind, Permanent
 from mig.ledger import Phase
 from mig.report import RunReport, Story, compose
@@ -54,7 +54,7 @@ class Telling:
     @contextmanager
     def ending(self) -> Iterator[None]:
         """What ends the run on purpose ends here; what nobody foresaw goes on rising."""
-        with suppress(Permanent), self._noted():
+        with suppress(Permanent), delivered(), self._noted():
             yield
 
     @contextmanager

@@ -1,9 +1,11 @@
 """Promises of the telling: a stage's value goes on, the first error is kept, and the end is named for what happened."""
 
 from collections.abc import Callable
+from signal import SIGTERM
 from typing import NoReturn
 
 import pytest
+from prefect.exceptions import TerminationSignal
 
 from flows import telling
 from flows.telling import Telling, run_id
@@ -119,6 +121,21 @@ def test_what_nobody_foresaw_goes_on_rising(error: BaseException, tale: Telling,
         told(tale, raising(error), lambda: GONE)
 
     assert 1 == len(published)
+
+
+@pytest.mark.usefixtures("published")
+def test_a_run_that_is_told_to_end_has_its_last_lines_at_the_server(
+    tale: Telling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ends by the signal, before Prefect's log is sent the next time: it is sent when all is told."""
+    lines: list[str] = []
+    sent: list[str] = []
+    monkeypatch.setattr("flows.endings.hand_over", lambda: sent.extend(lines))
+
+    with pytest.raises(TerminationSignal):
+        told(tale, raising(TerminationSignal(SIGTERM)), lambda: lines.append("verified"))
+
+    assert ["verified"] == sent
 
 
 def test_a_reports_marks_are_the_places(tale: Telling, published: list[RunReport]) -> None:
