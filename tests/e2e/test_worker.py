@@ -2,9 +2,6 @@
 Flow runs as pods: Prefect's Kubernetes worker on a World's control plane, and a server with its history in PostgreSQL.
 
 The pods are processes of the World's system nodes. One run ends by itself, one is told to end, one is killed.
-
-Not in `make test` yet (run it by `pytest -m by_hand tests/e2e/test_worker.py`): beside another file the last line of
-the run that was told to end was once missing from its log on the server.
 """
 
 import json
@@ -41,7 +38,7 @@ from tasks.world import whole
 from tests.e2e.test_deployment import ENDLESS, until
 from tests.e2e.test_story import left_of
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.by_hand]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
