@@ -1,5 +1,5 @@
 """
-What becomes of a run when its worker is killed with it, so that nobody says that it died; and when the server is.
+What becomes of a run when it is killed and nobody is left to say so; and of one that lives, when the server is killed.
 
 On a real server and worker, with the automations of deployments/automations.yaml. What is left is asked of the World's
 account, which outlives them all.
@@ -14,32 +14,31 @@ from contextlib import suppress
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
-from bench.parts import Parts, ask, ended, endless, kill, name_of, over, parts, taken_down, training, wait
+from bench.parts import Parts, Request, ask, ended, endless, kill, name_of, over, parts, taken_down, training, wait
 from bench.promise import Promise
 
-LATEST_SECONDS = 30 + 30
-"""The heartbeat of deployments/automations.yaml, and thirty seconds."""
+LATEST_SECONDS = 75 + 15
+"""The limit of deployments/automations.yaml, and what Prefect takes to see that it is over."""
+
+BACK_SECONDS = 60
+"""For server and worker to be started anew, and to start the teardown."""
 
 AWAY_SECONDS = 20
 """For how long the server is away: longer than Prefect's client tries again by itself."""
 
 
 def measure() -> Iterator[Promise]:
-    """One after the other: worker and run together, then the server."""
+    """One after the other: worker and run together, the server alone, all three."""
     with parts() as on:
         yield from _worker_and_run(on)
         yield from _server(on)
+        yield from _all(on)
 
 
 def _worker_and_run(on: Parts) -> Iterator[Promise]:
     request = endless("silent")
     with on.client() as prefect:
-        run = ask(prefect, request)
-        training(prefect, run)
-        pid = int(prefect.read_flow_run(run.id).infrastructure_pid or 0)
-        kill(on.worker)
-        os.kill(pid, signal.SIGKILL)
-        killed = time.time()
+        run, killed = _killed(on, request)
         state = ended(prefect, run).state
         assert state is not None
         crashed = state.timestamp.timestamp() - killed
@@ -52,6 +51,33 @@ def _worker_and_run(on: Parts) -> Iterator[Promise]:
         f"  a worker is back: the teardown at work after {begun:.1f} s, {released} after {seconds:.0f} s; billed then"
     )
     yield Promise(what=what, measured=len(on.billed()), most=0, unit="instances")
+
+
+def _all(on: Parts) -> Iterator[Promise]:
+    request = endless("gone")
+    run, killed = _killed(on, request)
+    kill(on.server)
+    on.start_server()
+    on.start_worker()
+    with on.client() as prefect:
+        state = ended(prefect, run).state
+        begun, released, seconds = taken_down(prefect, name_of(request, run), since=killed)
+    assert state is not None
+    what = f"SIGKILL of server, worker and run: {state.name}; with both back the teardown is at work after"
+    yield Promise(what=what, measured=begun, most=LATEST_SECONDS + BACK_SECONDS, unit="s")
+    what = f"  {released} after {seconds:.0f} s; instances billed then"
+    yield Promise(what=what, measured=len(on.billed()), most=0, unit="instances")
+
+
+def _killed(on: Parts, request: Request) -> tuple[FlowRun, float]:
+    """A run that trains is killed, and its worker first, so that nobody says so; and when that was."""
+    with on.client() as prefect:
+        run = ask(prefect, request)
+        training(prefect, run)
+        pid = int(prefect.read_flow_run(run.id).infrastructure_pid or 0)
+    kill(on.worker)
+    os.kill(pid, signal.SIGKILL)
+    return run, time.time()
 
 
 def _server(on: Parts) -> Iterator[Promise]:
