@@ -9,10 +9,11 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 import yaml
@@ -33,6 +34,9 @@ from mig.plan import Plan, draw, summary
 from mig.release import RELEASES
 from mig.spec import RunSpec, check
 from tasks.world import whole
+
+if TYPE_CHECKING:
+    from flows.serve import Hands
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 stage = typer.Typer(no_args_is_help=True, help="The World of a rehearsal: its simulated cloud and its real servers.")
@@ -96,10 +100,10 @@ def serve(
     quiet_prefect()
     home, ending = _home(), Ending(_say)
     code = int(check)
-    with suppress(KeyboardInterrupt), ending.heard(), _everything(file, home, port, time_scale) as api:
+    with suppress(KeyboardInterrupt), ending.heard(), _everything(file, home, port, time_scale) as (api, hands):
         from flows.serve import hold, rehearse, served
 
-        with served(api, file, home / "worker.log", ending=ending, tell=_say) as what:
+        with served(api, file, hands, ending=ending, tell=_say) as what:
             if check:
                 code = rehearse(what, file, time_scale, _say)
             else:
@@ -260,15 +264,20 @@ def _home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "mig-pipeline/prefect"
 
 
-def _everything(file: Path, home: Path, port: int, time_scale: float) -> AbstractContextManager[str]:
-    """Server and World; the deployments are looked at beside, because that takes an import of seconds."""
+@contextmanager
+def _everything(file: Path, home: Path, port: int, time_scale: float) -> Iterator[tuple[str, "Hands"]]:
+    """Server and World; the deployments are looked at, and who acts on them gets ready: imports of seconds."""
+    ready: list[Hands] = []
+    with ExitStack() as kept:
 
-    def look() -> None:
-        from flows.deployments import read_file
+        def prepare() -> None:
+            from flows.serve import hands
 
-        read_file(file)
+            ready.append(kept.enter_context(hands(file, home / "worker.log")))
 
-    return surroundings(time_scale, _say, standing=whole(), own=at_home(home, port), meanwhile=look)
+        own = at_home(home, port)
+        with surroundings(time_scale, _say, standing=whole(), own=own, meanwhile=prepare) as api:
+            yield api, ready[0]
 
 
 def _say(line: str) -> None:

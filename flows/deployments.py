@@ -7,12 +7,13 @@ be carried out. `check` refuses them, without a server.
 
 import difflib
 import re
-import subprocess
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_type_hints
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, get_type_hints
 
 from prefect import Flow
 from prefect.cli.deploy._models import DeploymentConfig, PrefectYamlModel, WorkPoolConfig
@@ -24,6 +25,7 @@ from prefect.utilities.schema_tools import validate
 from pydantic import ValidationError
 
 from flows import schedules
+from flows.command import Process, command, told
 from flows.documents import mapping
 from flows.work_pool import NAMES, Wanted, bring
 from mig.errors import Failed, Refused
@@ -71,20 +73,35 @@ def prepare(prefect: SyncPrefectClient, entries: Iterable[Entry], wanted: Wanted
     return pool
 
 
-def deploy(prefect: SyncPrefectClient, file: Path) -> None:
-    """
-    Everything a file declares, as `prefect deploy --all` does it. Raises Failed with its own last word.
+@contextmanager
+def deployer(entries: Iterable[Entry]) -> Iterator["Deployer"]:
+    """Who will deploy them: a process that imports what that needs, before there is a server to deploy to."""
+    modules = sorted({str(entry["entrypoint"]).rpartition(".")[0] for entry in entries})
+    with TemporaryFile() as said, command("prefect.cli.deploy._core", *modules, said=said, settings={}) as process:
+        yield Deployer(process, said)
 
-    A schedule that somebody has switched on or off stays so: the file's word counts when it is new.
-    """
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", file.name]
-    with schedules.as_switched(prefect):
-        done = subprocess.run(
-            command, cwd=file.resolve().parent, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-    if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "no answer").splitlines()
-        raise Failed("deploy", said[-1].strip(" │"))
+
+@dataclass(frozen=True, slots=True)
+class Deployer:
+    """`prefect deploy`, about to be told of what."""
+
+    process: Process
+    said: BinaryIO
+
+    def deploy(self, prefect: SyncPrefectClient, file: Path) -> None:
+        """
+        Everything a file declares, as `prefect deploy --all` does it. Raises Failed with its own last word.
+
+        A schedule that somebody has switched on or off stays so: the file's word counts when it is new.
+        """
+        words = ["--no-prompt", "deploy", "--all", "--prefect-file", file.name]
+        with schedules.as_switched(prefect):
+            told(self.process, *words, folder=file.resolve().parent)
+            code = self.process.wait()
+        if code != 0:
+            self.said.seek(0)
+            said = self.said.read().decode().strip().splitlines() or ["no answer"]
+            raise Failed("deploy", said[-1].strip(" │"))
 
 
 def _misspelt(error: ValidationError) -> Refused:

@@ -33,28 +33,22 @@ def owned(
         try:
             yield process
         finally:
-            with suppress(subprocess.TimeoutExpired):
-                process.communicate(timeout=END_SECONDS)  # closes its input
-            process.kill()
+            end(process)
 
 
-def begin(process: "subprocess.Popen[bytes]") -> None:
-    """Let such a process go on; one that has ended already is left alone."""
-    with suppress(BrokenPipeError):
-        os.write(process.stdin.fileno(), b"\n")  # type: ignore[union-attr] # a pipe, see above
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Let such a process hear that it has no owner any more, and wait for its end."""
+    with suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=END_SECONDS)  # closes its input
+    process.kill()
 
 
-def begun() -> bool:
-    """In such a process: wait for the owner's word to go on; False when the owner has gone instead."""
-    return bool(os.read(0, 1))
-
-
-def with_owner(end: Callable[[], None]) -> None:
+def with_owner(then: Callable[[], None]) -> None:
     """In such a process: do this when the owner has gone."""
 
     def watch() -> None:
         while os.read(0, 4096):
             pass
-        end()
+        then()
 
     threading.Thread(target=watch, daemon=True).start()

@@ -6,7 +6,6 @@ At the end runs are cancelled and waited for, then the worker ends; server and W
 
 import os
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,13 +21,14 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.settings import get_current_settings
 
 from flows import automations
-from flows.deployments import deploy, prepare, read_file
+from flows.command import Process
+from flows.deployments import Deployer, deployer, prepare, read_file
 from flows.documents import mapping
 from flows.interrupts import Ending
 from flows.runs import Ours, cancel, named_cancelled, settle
 from flows.server import API
 from flows.work_pool import Wanted
-from flows.worker import worker
+from flows.worker import coming, started, working
 from mig.errors import Failed, Refused
 from mig.verdict import Settled, Verdict, Waiting
 from tasks.wait import PacedClock, Patience, until
@@ -52,20 +52,37 @@ class Served:
     prefect: SyncPrefectClient
     address: str
     """Of the pages."""
-    working: "subprocess.Popen[bytes]"
+    working: Process
+    log: Path
+    """What the worker says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """Who will deploy a file, and who will carry out its runs: processes that import while the server starts."""
+
+    deployer: Deployer
+    worker: Process
     log: Path
     """What the worker says."""
 
 
 @contextmanager
-def served(api: str, file: Path, log: Path, *, ending: Ending, tell: Tell) -> Iterator[Served]:
+def hands(file: Path, log: Path) -> Iterator[Hands]:
+    """For a file that is looked at first. Raises Refused for what is wrong in it."""
+    with deployer(read_file(file)) as deploys, coming(log) as works:
+        yield Hands(deployer=deploys, worker=works, log=log)
+
+
+@contextmanager
+def served(api: str, file: Path, hands: Hands, *, ending: Ending, tell: Tell) -> Iterator[Served]:
     """
     Everything a file declares, deployed and with a worker. At the end no run of ours is left.
 
     Args:
         api: the address of a server of our own; empty: one is configured, and others may use it too.
         file: a prefect.yaml.
-        log: where the worker writes.
+        hands: who does it.
         ending: knows whether somebody waits for the end.
         tell: hears what is waited for.
     """
@@ -78,18 +95,16 @@ def served(api: str, file: Path, log: Path, *, ending: Ending, tell: Tell) -> It
             # Of an earlier start: its runs are over, and nothing of them stands.
             automations.switch(prefect, on=False)
             settle(prefect, ours)
-
-        def first() -> None:
-            deploy(prefect, file)
-            automations.applied(prefect, automatic, tell)
-            if ours.whole:
-                automations.switch(prefect, on=True)
-
         ended: tuple[UUID, ...] = ()
         try:
-            with worker(prefect, pool, name=ours.worker, log=log, first=first, tell=tell) as working:
+            with working(hands.worker, ours):
                 try:
-                    yield Served(prefect=prefect, address=_pages(api), working=working, log=log)
+                    hands.deployer.deploy(prefect, file)
+                    automations.applied(prefect, automatic, tell)
+                    if ours.whole:
+                        automations.switch(prefect, on=True)
+                    started(prefect, hands.worker, ours, log=hands.log, tell=tell)
+                    yield Served(prefect=prefect, address=_pages(api), working=hands.worker, log=hands.log)
                 finally:
                     ending.begun = True
                     if ours.whole:
@@ -127,10 +142,10 @@ def judge(run: FlowRun) -> Verdict["State[object]"]:
 def deployed(file: Path, wanted: Wanted | None = None) -> int:
     """Deploy everything a file declares to the server that is configured, for such a pool; returns how much that is."""
     entries, automatic = read_file(file), automations.read_file(automations.beside(file))
-    with configured() as prefect:
+    with deployer(entries) as deploys, configured() as prefect:
         prepare(prefect, entries, wanted)
         automations.set_heartbeat(prefect, automatic)
-        deploy(prefect, file)
+        deploys.deploy(prefect, file)
     return len(entries)
 
 

@@ -31,15 +31,14 @@ def surroundings(
         keep: the World of our own stays open afterwards.
         standing: what stands in it from the start; empty: the first run raises what it needs.
         own: how a server of our own is started.
-        meanwhile: done beside the two; what it raises ends them again.
+        meanwhile: done when the World is there, while the server still starts, on the processor that has become free.
     """
     with ExitStack() as stage, ExitStack() as orchestrator, ThreadPoolExecutor() as beside:
         starting = beside.submit(orchestrator.enter_context, server(own))
-        doing = beside.submit(meanwhile)
         if not world.given():
             os.environ[world.GIVEN] = stage.enter_context(world.opened(time_scale, tell, keep=keep, standing=standing))
             stage.callback(os.environ.pop, world.GIVEN)
-        doing.result()
+        meanwhile()
         yield starting.result()
 
 

@@ -4,49 +4,54 @@ A process worker of our own. It ends when its owner does, as by Ctrl-C: its runs
 So whoever ends it ends its runs first (`flows.runs`).
 """
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient
 
-from flows.owned import begin, begun, owned, with_owner
+from flows.command import Process, command, told
+from flows.owned import end
+from flows.runs import Ours
 from mig.verdict import Broken, Settled, Verdict, Waiting
 from tasks.wait import PacedClock, Patience, until
 
+PARTS = ("prefect.cli.worker", "prefect.workers.process", "prefect_kubernetes")
+"""What a worker needs; the last because Prefect looks for kinds of workers in whatever brings some."""
+
 START_SECONDS = 120
-"""For a worker to report to its server: about ten seconds on two free cores, mostly imports."""
+"""For a worker to report to its server: about two seconds on two free cores, ten where its imports are still to do."""
 
 SETTINGS = {"PREFECT_WORKER_QUERY_SECONDS": "1"}
 """It asks for work each second: what a person has started begins at once."""
 
 
 @contextmanager
-def worker(
-    prefect: SyncPrefectClient,
-    pool: str,
-    *,
-    name: str,
-    log: Path,
-    first: Callable[[], None],
-    tell: Callable[[str], None],
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """
-    A worker of a pool; its runs have our environment. Raises Failed when it does not start.
-
-    Its imports take place beside what is done first, its questions for work do not: a server on SQLite refuses writers
-    that meet, and a client that was refused sleeps for seconds.
-    """
-    with log.open("wb") as said, owned("flows.worker", pool, name, settings=SETTINGS, said=said) as process:
-        first()
-        begin(process)
-        patience = Patience(phase="worker", deadline=START_SECONDS, every=0.5, clock=PacedClock(), tell=tell)
-        until(lambda: (process.poll(), _online(prefect, pool, name)), lambda seen: judge(*seen, log=log), patience)
+def coming(log: Path) -> Iterator[Process]:
+    """What will be a worker: it imports what one needs, before there is a server to work for."""
+    with (
+        log.open("wb") as said,
+        command(*PARTS, said=said, settings=SETTINGS) as process,
+    ):
         yield process
+
+
+@contextmanager
+def working(process: Process, ours: Ours) -> Iterator[None]:
+    """That process works for our pool meanwhile; its runs have our environment."""
+    told(process, "worker", "start", "--pool", ours.pool, "--name", ours.worker, "--type", "process")
+    try:
+        yield
+    finally:
+        end(process)
+
+
+def started(
+    prefect: SyncPrefectClient, process: Process, ours: Ours, *, log: Path, tell: Callable[[str], None]
+) -> None:
+    """Wait until the server knows it. Raises Failed when it does not start."""
+    patience = Patience(phase="worker", deadline=START_SECONDS, every=0.5, clock=PacedClock(), tell=tell)
+    until(lambda: (process.poll(), _online(prefect, ours)), lambda seen: judge(*seen, log=log), patience)
 
 
 def judge(code: int | None, online: bool, *, log: Path) -> Verdict[None]:  # noqa: FBT001 (what was seen)
@@ -56,20 +61,5 @@ def judge(code: int | None, online: bool, *, log: Path) -> Verdict[None]:  # noq
     return Settled(None) if online else Waiting("the worker starts")
 
 
-def _online(prefect: SyncPrefectClient, pool: str, name: str) -> bool:
-    return any(each.name == name for each in prefect.read_workers_for_work_pool(pool))
-
-
-def _work(pool: str, name: str) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would inherit ignoring it
-    from prefect.cli import app
-
-    if not begun():
-        return
-    with_owner(lambda: os.kill(os.getpid(), signal.SIGINT))
-    sys.argv = ["prefect", "worker", "start", "--pool", pool, "--name", name, "--type", "process"]
-    app()
-
-
-if __name__ == "__main__":
-    _work(*sys.argv[1:])
+def _online(prefect: SyncPrefectClient, ours: Ours) -> bool:
+    return any(each.name == ours.worker for each in prefect.read_workers_for_work_pool(ours.pool))

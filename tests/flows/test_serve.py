@@ -25,7 +25,7 @@ from mig.verdict import Broken, Settled, Waiting
 
 ROOT = Path(__file__).parents[2]
 NOBODY = "http://127.0.0.1:{}/api"
-UP = ["connect", "pool", "heartbeat", "off", "settle", "worker", "deploy", "automations", "on"]
+UP = ["connect", "pool", "heartbeat", "off", "settle", "worker", "deploy", "automations", "on", "online"]
 DOWN = ["off", "cancel", "worker ends", "1 named", "disconnect"]
 
 
@@ -35,11 +35,10 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     happened: list[str] = []
 
     @contextmanager
-    def lasting(begins: str, ends: str, *, first: Callable[[], None] = lambda: None, **_: Any) -> Iterator[Any]:
+    def lasting(begins: str, ends: str) -> Iterator[None]:
         happened.append(begins)
         try:
-            first()
-            yield SimpleNamespace(wait=lambda: 3)
+            yield
         finally:
             happened.append(ends)
 
@@ -50,21 +49,22 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(serve.automations, "applied", lambda *_: happened.append("automations"))
     monkeypatch.setattr(serve.automations, "switch", lambda _, *, on: happened.append("on" if on else "off"))
     monkeypatch.setattr(serve, "settle", lambda *_: happened.append("settle"))
-    monkeypatch.setattr(serve, "deploy", lambda *_: happened.append("deploy"))
-    monkeypatch.setattr(serve, "worker", lambda *_, **named: lasting("worker", "worker ends", **named))
+    monkeypatch.setattr(serve, "working", lambda *_: lasting("worker", "worker ends"))
+    monkeypatch.setattr(serve, "started", lambda *_, **__: happened.append("online"))
     monkeypatch.setattr(serve, "cancel", lambda *_, **__: happened.append("cancel") or ("run",))
     monkeypatch.setattr(serve, "named_cancelled", lambda _, __, ended: happened.append(f"{len(ended)} named"))
     return happened
 
 
-def bring_up(api: str, ending: Ending) -> Any:
+def bring_up(api: str, ending: Ending, deploys: Callable[..., object] = lambda *_: None) -> Any:
     """`served`, of a file that is not looked at."""
-    return served(api, ROOT / "prefect.yaml", Path("worker.log"), ending=ending, tell=print)
+    nobody: Any = SimpleNamespace(deployer=SimpleNamespace(deploy=deploys), worker=None, log=Path("worker.log"))
+    return served(api, ROOT / "prefect.yaml", nobody, ending=ending, tell=print)
 
 
 def test_runs_end_before_their_worker_and_that_before_the_server(order: list[str]) -> None:
     """A worker that ended first would kill its runs without their teardown."""
-    with bring_up("http://127.0.0.1:1/api", Ending(print)) as what:
+    with bring_up("http://127.0.0.1:1/api", Ending(print), lambda *_: order.append("deploy")) as what:
         assert "http://127.0.0.1:1" == what.address
 
     assert UP == order[: len(UP)]
@@ -79,21 +79,19 @@ def test_the_end_has_the_same_order_whatever_asks_for_it(order: list[str], error
     with pytest.raises((KeyboardInterrupt, Failed)), bring_up("http://127.0.0.1:1/api", ending):
         raise error
 
-    assert (DOWN, True) == (order[len(UP) :], ending.begun)
+    assert (DOWN, True) == (order[-len(DOWN) :], ending.begun)
 
 
-def test_a_deployment_that_fails_ends_what_was_up(order: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its sentence is the error, and the worker, which has asked for no work yet, is down again."""
+def test_a_deployment_that_fails_ends_what_was_up(order: list[str]) -> None:
+    """Its sentence is the error, and whatever the worker had begun by then is ended."""
 
     def refuse(*_: object) -> None:
         raise Failed("deploy", "no")
 
-    monkeypatch.setattr(serve, "deploy", refuse)
-
-    with pytest.raises(Failed, match="deploy: no"), bring_up("http://127.0.0.1:1/api", Ending(print)):
+    with pytest.raises(Failed, match="deploy: no"), bring_up("http://127.0.0.1:1/api", Ending(print), refuse):
         pass
 
-    assert ["worker", "worker ends", "0 named", "disconnect"] == order[-4:]
+    assert ["worker", *DOWN] == order[-len(DOWN) - 1 :]
 
 
 def test_on_a_server_of_others_nothing_is_settled(order: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,8 +142,7 @@ def test_a_server_that_does_not_answer_is_one_sentence() -> None:
         api = NOBODY.format(free.getsockname()[1])
 
     answer = f"connect: Prefect does not answer at {api}: start it, or unset PREFECT_API_URL"
-    asking = served(api, ROOT / "prefect.yaml", Path("worker.log"), ending=Ending(print), tell=print)
-    with pytest.raises(Failed, match=answer), asking:
+    with pytest.raises(Failed, match=answer), bring_up(api, Ending(print)):
         pass
 
 
@@ -226,6 +223,16 @@ def test_the_world_ends_after_the_server(ends: list[str]) -> None:
 
     assert ["server ends", "world ends"] == ends
     assert "MIG_WORLD" not in os.environ
+
+
+def test_what_takes_a_processor_waits_until_the_world_is_there(ends: list[str]) -> None:
+    """The server is waited for longest: nothing competes with it that can wait."""
+    seen: list[str | None] = []
+
+    with surroundings.surroundings(60, print, meanwhile=lambda: seen.append(os.environ.get("MIG_WORLD"))):
+        assert ["world"] == seen
+
+    assert ["server ends", "world ends"] == ends
 
 
 def test_what_is_refused_meanwhile_ends_both(ends: list[str]) -> None:
