@@ -22,7 +22,7 @@ from prefect.settings import get_current_settings
 
 from flows import automations
 from flows.command import Process
-from flows.deployments import Deployer, deployer, prepare, read_file
+from flows.deployments import Deployer, Entry, deployer, prepare, read_file
 from flows.documents import mapping
 from flows.interrupts import Ending
 from flows.runs import Ours, cancel, named_cancelled, settle
@@ -61,6 +61,8 @@ class Served:
 class Hands:
     """Who will deploy a file, and who will carry out its runs: processes that import while the server starts."""
 
+    entries: tuple[Entry, ...]
+    """What the file declares."""
     deployer: Deployer
     worker: Process
     log: Path
@@ -70,8 +72,9 @@ class Hands:
 @contextmanager
 def hands(file: Path, log: Path) -> Iterator[Hands]:
     """For a file that is looked at first. Raises Refused for what is wrong in it."""
-    with deployer(read_file(file)) as deploys, coming(log) as works:
-        yield Hands(deployer=deploys, worker=works, log=log)
+    entries = read_file(file)
+    with deployer(entries) as deploys, coming(log) as works:
+        yield Hands(entries=entries, deployer=deploys, worker=works, log=log)
 
 
 @contextmanager
@@ -86,9 +89,9 @@ def served(api: str, file: Path, hands: Hands, *, ending: Ending, tell: Tell) ->
         ending: knows whether somebody waits for the end.
         tell: hears what is waited for.
     """
-    entries, automatic = read_file(file), automations.read_file(automations.beside(file))
+    automatic = automations.read_file(automations.beside(file))
     with _connected(api) as prefect:
-        pool = prepare(prefect, entries)
+        pool = prepare(prefect, hands.entries)
         automations.set_heartbeat(prefect, automatic)
         ours = Ours(pool=pool, worker=f"mig-serve-{socket.gethostname()}-{os.getpid()}", whole=bool(api))
         if ours.whole:

@@ -42,7 +42,6 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         finally:
             happened.append(ends)
 
-    monkeypatch.setattr(serve, "read_file", lambda _: ())
     monkeypatch.setattr(serve, "_connected", lambda _: lasting("connect", "disconnect"))
     monkeypatch.setattr(serve, "prepare", lambda *_: happened.append("pool") or "local")
     monkeypatch.setattr(serve.automations, "set_heartbeat", lambda *_: happened.append("heartbeat"))
@@ -58,7 +57,9 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def bring_up(api: str, ending: Ending, deploys: Callable[..., object] = lambda *_: None) -> Any:
     """`served`, of a file that is not looked at."""
-    nobody: Any = SimpleNamespace(deployer=SimpleNamespace(deploy=deploys), worker=None, log=Path("worker.log"))
+    nobody: Any = SimpleNamespace(
+        entries=(), deployer=SimpleNamespace(deploy=deploys), worker=None, log=Path("worker.log")
+    )
     return served(api, ROOT / "prefect.yaml", nobody, ending=ending, tell=print)
 
 
