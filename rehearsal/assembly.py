@@ -4,11 +4,11 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 from rehearsal import private
 from rehearsal.address import Address
@@ -46,15 +46,16 @@ def assemble(wanted: Assembly, parts: ExitStack) -> Callable[[], str | None]:
         wanted.say(f"World: {what} ({time.monotonic() - started:.1f} s)")
 
     plane = ControlPlane(wanted.folder / "kubernetes", wanted.binaries)
-    with ThreadPoolExecutor(1) as aside:
-        aside.submit(import_module, "rehearsal.simulation")  # takes as long as the real parts take to start
-        bucket = Bucket(wanted.folder / "s3", parts.enter_context(data_folder(_data_home())))
-        parts.callback(bucket.stop)
-        parts.callback(plane.stop)
-        plane.start()
-        tell("Kubernetes is ready")
-        bucket.wait()
-        tell("S3 is ready")
+    # Imported aside, since that takes as long as the real parts take to start. Nobody waits for it when the World shall
+    # end early: a signal may have struck this thread within an import, and its lock is never free again.
+    Thread(target=import_module, args=("rehearsal.simulation",), daemon=True).start()
+    bucket = Bucket(wanted.folder / "s3", parts.enter_context(data_folder(_data_home())))
+    parts.callback(bucket.stop)
+    parts.callback(plane.stop)
+    plane.start()
+    tell("Kubernetes is ready")
+    bucket.wait()
+    tell("S3 is ready")
     from rehearsal.simulation import SIMULATED, simulate
 
     simulated = simulate(wanted.folder, Clock(wanted.time_scale), plane, bucket, parts, standing=wanted.standing)
