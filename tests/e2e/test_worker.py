@@ -24,6 +24,7 @@ from kubernetes.client import CoreV1Api
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import LogSort
 
 from flows import automations
 from flows.server import Own
@@ -352,6 +353,6 @@ def ended(run: FlowRun) -> bool:
 
 
 def lines(client: SyncPrefectClient, run: FlowRun) -> tuple[str, ...]:
-    """What a run has logged."""
+    """What a run has logged last: the server answers 200 lines at most, and an endless training has more."""
     mine = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))
-    return tuple(log.message for log in client.read_logs(log_filter=mine))
+    return tuple(log.message for log in client.read_logs(log_filter=mine, sort=LogSort.TIMESTAMP_DESC))
