@@ -96,10 +96,9 @@ def _server(on: Parts) -> Iterator[Promise]:
         prefect.set_flow_run_state(run.id, State(type=StateType.CANCELLING))
         last = ended(prefect, run)
         cancelled = time.time() - asked
-        _, released, seconds = taken_down(prefect, name_of(request, run), since=asked)
     what = f"SIGKILL of the server, away for {AWAY_SECONDS} s; looked at for {lived:.0f} s once it is back: runs lost"
     yield Promise(what=what, measured=int(lost), most=0, unit="runs")
-    what = f"  cancelled then: {last.state_name} after {cancelled:.1f} s, {released} after {seconds:.0f} s; billed then"
+    what = f"  cancelled then: {last.state_name} after {cancelled:.1f} s, nodes taken down by itself; billed then"
     yield Promise(what=what, measured=len(on.billed()), most=0, unit="instances")
 
 

@@ -234,16 +234,6 @@ def test_a_dead_runs_teardown_is_told_by_its_request(spec: dict[str, object], ex
     Where(**expected["where"])
 
 
-def test_a_silent_run_is_taken_down_once() -> None:
-    """By what follows its own automation, as any other that is over; the one for those leaves it alone."""
-    (crashed,) = named("mig-silent").actions
-    over, silent = named("mig-over"), named("mig-silent-over")
-
-    assert over.actions == silent.actions
-    assert [f"!{crashed.message}"] == over.trigger.match["prefect.state-message"]
-    assert ["mig-silent"] == silent.trigger.match["prefect.resource.name"]
-
-
 def test_one_sign_of_life_may_be_lost() -> None:
     """While the server is started anew a run cannot be heard: it is waited for the next one, and for its delay."""
     assert named("mig-silent").trigger.within.total_seconds() >= 2 * DECLARED.heartbeat_seconds + 15
