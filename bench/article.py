@@ -95,10 +95,12 @@ def infer(program: Program, device: torch.device, workers: int) -> Work:
 
 
 def batches(program: Program, device: torch.device, workers: int) -> Work:
-    """Its data alone, as it comes to the device."""
-    for images, labels in _loader(program, workers, train=True):
-        images.to(device)
-        yield labels.to(device).size(0)
+    """Its data alone, as it comes to the device, epoch after epoch."""
+    loader = _loader(program, workers, train=True)
+    while True:
+        for images, labels in loader:
+            images.to(device)
+            yield labels.to(device).size(0)
 
 
 def at_its_best(loop: Callable[[int], Work], *, seconds: float = SECONDS) -> tuple[Callable[[], Work], str]:

@@ -2,15 +2,18 @@
 What holds for every test.
 
 Ctrl-C reaches the programs that a test starts: a shell that put the tests into its background has it ignored, and a
-program inherits that.
+program inherits that. No test and no program of a test sees a GPU of the machine: what they promise to the last bit is
+promised of a processor. `make bench-gpu` is for GPUs.
 """
 
+import os
 import signal
 from collections.abc import Generator
 
 import pytest
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -21,9 +21,9 @@ from training.contract import CLASSES, OrdersError
 MEAN, DEVIATION = 0.2860, 0.3530
 """Of the pixels of Fashion-MNIST's training images, from 0 to 1."""
 
-SHIFT = 2
+SHIFT = 1
 """Pixels by which augmenting moves an image at most, up, down and aside."""
-ERASED = 0.25
+ERASED = 0.1
 """Part of the images in which augmenting erases a rectangle; its edges are a quarter to half of the image's."""
 
 _STEMS = {"train": data.STEMS[:2], "test": data.STEMS[2:]}
@@ -50,10 +50,16 @@ class Images:
         """All of them in their own order."""
         return zip(torch.split(self.pixels, size), torch.split(self.labels, size), strict=True)
 
-    def shuffled(self, size: int, *, seed: int, after: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Full batches but the first few, in an order that the seed alone decides; what is left over is left out."""
+    def shuffled(self, size: int, *, seed: int, after: int = 0, at_once: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
+        """
+        Full batches but the first few, so many at once, in an order that the seed alone decides.
+
+        What is left over is left out.
+        """
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed)).to(self.labels.device)
-        for index in torch.split(order[: batches_in(len(self), size) * size], size)[after:]:
+        end = batches_in(len(self), size) * size
+        for start in range(after * size, end, at_once * size):
+            index = order[start : min(start + at_once * size, end)]
             yield self.pixels[index], self.labels[index]
 
 

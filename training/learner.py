@@ -81,14 +81,17 @@ class Learner:
 
     def batches(self, images: Images) -> Iterator[tuple[Tensor, Tensor]]:
         """The rest of this epoch's batches, ready for the network."""
-        rest = images.shuffled(self.orders.batch, seed=self._seed(), after=len(self.seen))
+        size, image_size = self.orders.batch, self.orders.image_size
+        at_once = self.device.batches_at_once(size, image_size)
+        rest = images.shuffled(size, seed=self._seed(), after=len(self.seen), at_once=at_once)
         began = time.perf_counter()
         for pixels, labels in rest:
             with self.device.autocast():
-                ready = prepare(augment(pixels) if self.orders.augment else pixels, self.orders.image_size)
-            self.pace.waited += time.perf_counter() - began
-            yield ready, labels
-            began = time.perf_counter()
+                ready = prepare(augment(pixels) if self.orders.augment else pixels, image_size)
+            for batch in zip(torch.split(ready, size), torch.split(labels, size), strict=True):
+                self.pace.waited += time.perf_counter() - began
+                yield batch
+                began = time.perf_counter()
 
     def step(self, pixels: Tensor, labels: Tensor) -> None:
         """Learn from one batch. Raises OrdersError, with the batch that would fit, when the memory does not suffice."""

@@ -30,7 +30,6 @@ def device() -> Device:
     return find(ORDERS)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="says what is so without a GPU")
 def test_without_cuda_it_says_so_in_a_sentence() -> None:
     """And ends with an exit code of its own, which no broken promise has."""
     ran = subprocess.run(

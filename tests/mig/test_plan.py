@@ -220,7 +220,7 @@ def test_instance_type_with_the_memory() -> None:
     assert "p5.48xlarge" == plan.instance_type.name
     assert plan.explanation[0] == (
         "Passed over: p4d.24xlarge (A100-40GB) has too little memory for w0: "
-        "training resnet18-32 on 2000 images of 32 px at once needs about 5,848 MiB, a 1g.5gb has 4,864."
+        "training resnet18-32 on 2000 images of 32 px at once needs about 6,232 MiB, a 1g.5gb has 4,864."
     )
 
 
@@ -246,8 +246,8 @@ def test_demands() -> None:
         ),
         pytest.param(
             with_batch(request({"small": 1}, "g7e.2xlarge", "p4d.24xlarge", "p5.48xlarge"), 60_000),
-            "workloads[0].batch: training resnet18-32 on 60000 images of 32 px at once needs about 152,762 MiB, a "
-            "1g.24gb has 24,192; accepted: at most 9242",
+            "workloads[0].batch: training resnet18-32 on 60000 images of 32 px at once needs about 153,146 MiB, a "
+            "1g.24gb has 24,192; accepted: at most 9090",
             id="no type of the request has the memory",
         ),
         pytest.param(
@@ -304,7 +304,7 @@ def test_explanation() -> None:
         ),
         (
             "The fullest slice is that of serve: "
-            "serving cnn on 64 images of 32 px at once needs about 559 MiB, a 1g.5gb has 4,864."
+            "serving cnn on 64 images of 32 px at once needs about 943 MiB, a 1g.5gb has 4,864."
         ),
         "$21.96 an hour, at most $43.92 in 2 h (on demand, Linux, us-east-1, table of 2026-07-20).",
     )

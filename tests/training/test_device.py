@@ -6,9 +6,7 @@ import pytest
 import torch
 
 from training.contract import Orders
-from training.device import find
-
-pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="says what is so without a GPU")
+from training.device import Device, find
 
 
 def test_without_a_gpu_the_processor_computes(told: Callable[..., Orders]) -> None:
@@ -57,3 +55,18 @@ def test_bf16_is_chosen_only_where_the_hardware_has_it(
 def test_large_images_are_tested_few_at_once(image_size: int, images: int, told: Callable[..., Orders]) -> None:
     """As many pixels as the caches hold, but never no image."""
     assert images == find(told()).test_batch(image_size)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "image_size", "batches"),
+    [
+        pytest.param("cuda", 128, 32, 16, id="small images on a GPU"),
+        pytest.param("cuda", 256, 224, 1, id="large images, each batch work enough"),
+        pytest.param("cpu", 128, 32, 1, id="on a processor"),
+    ],
+)
+def test_a_gpu_makes_small_batches_ready_together(kind: str, size: int, image_size: int, batches: int) -> None:
+    """It takes longer to be asked for one than to make it."""
+    device = Device(torch=torch.device(kind), name="", mig_uuid="", precision="fp32", threads=1)
+
+    assert batches == device.batches_at_once(size, image_size)

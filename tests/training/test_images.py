@@ -70,6 +70,16 @@ def test_a_set_smaller_than_a_batch_is_one_batch() -> None:
     assert [5] == [len(labels) for _, labels in numbered(5).shuffled(64, seed=1)]
 
 
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_batches_that_are_shown_at_once_are_the_same(after: int) -> None:
+    """In the same order, wherever the epoch is gone on with."""
+    each = [labels for _, labels in numbered(100).shuffled(32, seed=1, after=after)]
+    together = [labels for _, labels in numbered(100).shuffled(32, seed=1, after=after, at_once=2)]
+
+    assert len(together) < len(each) or after == 2
+    assert torch.cat(each).tolist() == torch.cat(together).tolist()
+
+
 @pytest.mark.parametrize("after", [0, 2, 3])
 def test_an_epoch_is_gone_on_with(after: int) -> None:
     """Without its first batches it is the same epoch."""
@@ -126,21 +136,21 @@ def spot(row: int, column: int, number: int) -> torch.Tensor:
 
 
 def test_augmenting_flips_and_shifts() -> None:
-    """A pixel is found everywhere within two rows and columns, on its own side or mirrored, and nowhere else."""
+    """A pixel is found everywhere within a row and a column, on its own side or mirrored, and nowhere else."""
     torch.manual_seed(1)
     moved = augment(spot(6, 3, number=4000))
 
     found = {(int(row), int(column)) for _, _, row, column in (moved == 255).nonzero()}
 
-    assert {(row, column) for row in range(4, 9) for column in (*range(1, 6), *range(6, 11))} == found
+    assert {(row, column) for row in range(5, 8) for column in (*range(2, 5), *range(7, 10))} == found
 
 
 def test_augmenting_erases_a_rectangle_of_some() -> None:
-    """A quarter of the images lose a quarter to half of each edge; the others nothing."""
+    """A tenth of the images lose a quarter to half of each edge; the others nothing."""
     torch.manual_seed(1)
     erased = (augment(torch.full((4000, 1, 12, 12), 200, dtype=torch.uint8)) == round(255 * MEAN)).flatten(1).sum(1)
 
-    assert ERASED == pytest.approx(float((erased > 0).float().mean()), abs=0.03)
+    assert ERASED == pytest.approx(float((erased > 0).float().mean()), abs=0.02)
     assert (9, 36) == (int(erased[erased > 0].min()), int(erased.max()))
 
 

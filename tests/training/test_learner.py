@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from training.contract import Orders, OrdersError
-from training.device import find
+from training.device import Device, find
+from training.images import Images
 from training.learner import Learner, NoNumberError
 from training.train import new
 
@@ -51,6 +52,28 @@ def test_out_of_memory_says_what_would_fit(room: int, would: str, told: Callable
         OrdersError, match=f"MIG_BATCH: 64 images of 8 pixels do not fit into the memory of .*; {would}$"
     ):
         learner.step(*batch(64))
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_batches_that_are_made_ready_together_come_one_by_one(
+    augment: bool,  # noqa: FBT001 (pytest gives no names)
+    told: Callable[..., Orders],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same images in the same batches, from where the epoch is gone on with."""
+    orders = told(augment=augment, batch=10, train_images=75)
+    images = Images(torch.arange(75 * 64).view(75, 1, 8, 8).to(torch.uint8), torch.arange(75))
+    learner = new(orders, find(orders))
+    learner.seen.append(torch.zeros(2))
+    one_by_one = list(learner.batches(images))
+    monkeypatch.setattr(Device, "batches_at_once", lambda *_: 4)
+
+    together = list(learner.batches(images))
+
+    assert [labels.tolist() for _, labels in one_by_one] == [labels.tolist() for _, labels in together]
+    assert [(10, 1, 8, 8)] * 6 == [pixels.shape for pixels, _ in together]
+    if not augment:
+        assert torch.equal(torch.cat([each for each, _ in one_by_one]), torch.cat([each for each, _ in together]))
 
 
 def test_weights_that_are_no_numbers_are_not_kept(told: Callable[..., Orders]) -> None:
