@@ -13,6 +13,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.server.events.actions import RunDeployment
+from prefect.server.schemas.responses import FlowRunResponse
 from prefect.utilities.schema_tools.hydration import HydrationContext, hydrate
 
 from flows import automations
@@ -35,6 +36,20 @@ def named(name: str) -> Any:
     """One of the repository's own automations, as Prefect reads it."""
     (entry,) = [each for each in DECLARED.automations if name == each["name"]]
     return automations.core(entry, channels=(UUID(int=1),), deployments={"teardown/teardown": TEARDOWN})
+
+
+def flow_run(spec: dict[str, object], *, state: str = "CRASHED", message: str | None = None) -> FlowRunResponse:
+    """A flow run that was asked for with this request, as automations see it."""
+    run = {"id": "01234567-89ab-cdef-0123-456789abcdef", "flow_id": str(uuid4()), "parameters": {"spec": spec}}
+    return FlowRunResponse.model_validate({**run, "state": {"type": state, "message": message}})
+
+
+def rendered(name: str, run: FlowRunResponse) -> Any:
+    """What the server makes of the templates by which an automation starts its deployment."""
+    (action,) = named(name).actions
+    parameters = deepcopy(action.parameters)
+    RunDeployment._upgrade_v1_templates(parameters)
+    return hydrate(parameters, HydrationContext(render_jinja=True, jinja_context={"flow_run": run}))
 
 
 class Server:
@@ -222,28 +237,53 @@ def test_a_dead_run_is_taken_down_by_the_deployment() -> None:
 )
 def test_a_dead_runs_teardown_is_told_by_its_request(spec: dict[str, object], expected: dict[str, Any]) -> None:
     """What the server makes of the templates: the run's name, whom to tell, and where the run took place."""
-    (action,) = named("mig-over").actions
-    run = SimpleNamespace(id=UUID("01234567-89ab-cdef-0123-456789abcdef"), parameters={"spec": spec})
-
-    parameters = deepcopy(action.parameters)
-    RunDeployment._upgrade_v1_templates(parameters)
-
-    made = hydrate(parameters, HydrationContext(render_jinja=True, jinja_context={"flow_run": run}))
-
-    assert expected == made
+    assert expected == rendered("mig-over", flow_run(spec))
     Where(**expected["where"])
 
 
-def test_one_sign_of_life_may_be_lost() -> None:
+@pytest.mark.parametrize(
+    ("state", "message", "name"),
+    [
+        pytest.param("RUNNING", None, "r-01234567", id="nobody has said yet that it crashed"),
+        pytest.param("CRASHED", "no sign of life", "r-01234567", id="mig-silent has"),
+        pytest.param("CRASHED", "its process ended with 137", None, id="its worker has, and mig-over knows"),
+        pytest.param("COMPLETED", None, None, id="completed"),
+        pytest.param("FAILED", None, None, id="failed"),
+        pytest.param("CANCELLED", None, None, id="cancelled"),
+    ],
+)
+def test_a_silent_run_that_was_over_is_let_be(state: str, message: str | None, name: str | None) -> None:
+    """Its last sign of life may be heard after its end; a teardown of no run is refused by its deployment."""
+    made = rendered("mig-silent-over", flow_run({"name": "r"}, state=state, message=message))
+
+    assert (name, rendered("mig-over", flow_run({"name": "r"}))["where"]) == (made["run_id"], made["where"])
+
+
+def test_a_silent_run_is_taken_down_once() -> None:
+    """
+    By its own automation; the one for all others leaves it alone, by what its state says.
+
+    That it is called crashed meanwhile is no second silence.
+    """
+    said, over, silent = (named(name).trigger for name in ("mig-silent", "mig-over", "mig-silent-over"))
+    (crashed,) = named("mig-silent").actions
+
+    assert [f"!{crashed.message}"] == over.match["prefect.state-message"]
+    assert over.match_related == silent.match_related
+    assert {"prefect.flow-run.Crashed"} == said.expect - silent.expect
+
+
+@pytest.mark.parametrize("name", ["mig-silent", "mig-silent-over"])
+def test_one_sign_of_life_may_be_lost(name: str) -> None:
     """While the server is started anew a run cannot be heard: it is waited for the next one, and for its delay."""
-    assert named("mig-silent").trigger.within.total_seconds() >= 2 * DECLARED.heartbeat_seconds + 15
+    assert named(name).trigger.within.total_seconds() >= 2 * DECLARED.heartbeat_seconds + 15
 
 
 def test_a_deployment_that_is_not_there_is_refused() -> None:
     """The sentence says what to do first."""
-    entry = {**DECLARED.automations[-1], "actions": [{"type": "run-deployment", "deployment": "a/b"}]}
+    entry = {**DECLARED.automations[0], "actions": [{"type": "run-deployment", "deployment": "a/b"}]}
 
-    with pytest.raises(Refused, match="mig-over: deployment: a/b is not there; accepted: `mig deploy` first"):
+    with pytest.raises(Refused, match="mig-shortage: deployment: a/b is not there; accepted: `mig deploy` first"):
         bring(Server(), Declared(heartbeat_seconds=30, automations=(entry,)))
 
 
