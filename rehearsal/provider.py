@@ -32,6 +32,9 @@ class Call(Protocol):
     def abort(self, code: grpc.StatusCode, details: str) -> NoReturn:
         """Answer with an error."""
 
+    def peer(self) -> str:
+        """Whose connection it comes by: each engine has one of its own for each provider of its program."""
+
     def set_trailing_metadata(self, metadata: tuple[tuple[str, bytes], ...]) -> None:
         """What the error carries beside its text."""
 
@@ -58,7 +61,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """Another configuration of the provider concerns no resource."""
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
-    def Configure(self, *_call: object) -> provider_pb2.ConfigureResponse:
+    def Configure(self, _request: provider_pb2.ConfigureRequest, _context: Call) -> provider_pb2.ConfigureResponse:
         """The server is configured already; secrets, being none of its business, are kept by the engine."""
         return provider_pb2.ConfigureResponse()
 

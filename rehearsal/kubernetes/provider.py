@@ -20,7 +20,7 @@ from rehearsal.api_server import ApiServer
 from rehearsal.kubernetes.helm import Releases
 from rehearsal.kubernetes.objects import Objects
 from rehearsal.kubernetes.resource import Inputs, Interrupted, Kind, Refused
-from rehearsal.provider import UNKNOWN, Call, Server, Servicer, changed, difference, failure, plain, struct
+from rehearsal.provider import UNKNOWN, Call, Server, Servicer, changed, difference, plain, struct
 
 # ruff: noqa: N802 (the methods are named by the protocol)
 
@@ -45,12 +45,17 @@ class _Servicer(Servicer):
         self._address = api.address
         self._objects = Objects(api=api, closed=closed)
         self._releases = releases
+        self._astray: set[str] = set()
+        """Connections whose kubeconfig leads elsewhere."""
 
     def CheckConfig(self, request: provider_pb2.CheckRequest, _context: Call) -> provider_pb2.CheckResponse:
-        given = plain(request.news).get("kubeconfig", "")
-        known = given == UNKNOWN or self._address in _servers(given)
-        failures = [] if known else [failure(f"only the cluster at {self._address} is simulated", "kubeconfig")]
-        return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def Configure(self, request: provider_pb2.ConfigureRequest, context: Call) -> provider_pb2.ConfigureResponse:
+        given = plain(request.args).get("kubeconfig", "")
+        if given != UNKNOWN and self._address not in _servers(given):
+            self._astray.add(context.peer())
+        return provider_pb2.ConfigureResponse()
 
     def Check(self, request: provider_pb2.CheckRequest, context: Call) -> provider_pb2.CheckResponse:
         kind = self._kind(request.type, context)
@@ -67,14 +72,17 @@ class _Servicer(Servicer):
         kind, inputs = self._kind(request.type, context), plain(request.properties)
         with _spoken(context):
             if request.preview:
-                if UNKNOWN not in str(inputs):
+                # Pulumi's own previews in front of no cluster, too: as what is declared (v4.34.2, provider.go, Create).
+                if UNKNOWN not in str(inputs) and context.peer() not in self._astray:
                     kind.rehearse(inputs)
                 return provider_pb2.CreateResponse(properties=request.properties)
+            self._reach(context)
             made = kind.create(inputs)
         return provider_pb2.CreateResponse(id=kind.identity(inputs), properties=struct({**inputs, **made}))
 
     def Read(self, request: provider_pb2.ReadRequest, context: Call) -> provider_pb2.ReadResponse:
         kind, inputs = self._kind(request.type, context), plain(request.inputs)
+        self._reach(context)
         with _spoken(context):
             live = kind.read(inputs)
         if live is None:
@@ -85,6 +93,7 @@ class _Servicer(Servicer):
 
     def Update(self, request: provider_pb2.UpdateRequest, context: Call) -> provider_pb2.UpdateResponse:
         kind, inputs = self._kind(request.type, context), plain(request.news)
+        self._reach(context)
         with _spoken(context):
             if request.preview:
                 kind.rehearse(inputs)
@@ -94,9 +103,16 @@ class _Servicer(Servicer):
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: Call) -> empty_pb2.Empty:
         kind = self._kind(request.type, context)
+        self._reach(context)
         with _spoken(context):
             kind.delete(plain(request.old_inputs))
         return empty_pb2.Empty()
+
+    def _reach(self, context: Call) -> None:
+        """What has to be asked of a cluster is asked of this one, or of none."""
+        if context.peer() in self._astray:
+            why = f"configured Kubernetes cluster is unreachable: only the one at {self._address} is simulated"
+            context.abort(grpc.StatusCode.UNKNOWN, why)
 
     def _kind(self, token: str, context: Call) -> Kind:
         if token == RELEASE:

@@ -101,6 +101,15 @@ def create(stub: Any, token: str, inputs: Object, *, preview: bool = False) -> p
     return made
 
 
+def configured(stub: Any, server: str, folder: Path | None = None) -> None:
+    """Give it a kubeconfig that leads to a server: its content, or its path in a folder."""
+    given = json.dumps({"clusters": [{"cluster": {"server": server}}]})
+    if folder:
+        (folder / "kubeconfig").write_text(given, encoding="utf-8")
+        given = str(folder / "kubeconfig")
+    stub.Configure(provider_pb2.ConfigureRequest(args=struct({"kubeconfig": given})))
+
+
 def test_life_of_an_object(api: FakeApi, stub: Any) -> None:
     """Applied, changed by others, read, applied anew, deleted twice: the engine sees what it declared, and no more."""
     made = create(stub, CONFIG_MAP, CONFIG)
@@ -181,22 +190,43 @@ def test_a_name_where_there_is_none(stub: Any) -> None:
     assert json_format.MessageToDict(answer.inputs)["metadata"]["name"].startswith("gpu-")
 
 
-@pytest.mark.parametrize(
-    ("server", "sentences"),
-    [
-        pytest.param(ADDRESS, [], id="the cluster that is simulated"),
-        pytest.param("https://192.0.2.1", [f"only the cluster at {ADDRESS} is simulated"], id="another one"),
-    ],
-)
 @pytest.mark.parametrize("by_path", [True, False], ids=["by its path", "by its content"])
-def test_kubeconfig(stub: Any, tmp_path: Path, *, server: str, sentences: list[str], by_path: bool) -> None:
-    """A kubeconfig that leads elsewhere is refused before anything is made."""
-    content = json.dumps({"clusters": [{"cluster": {"server": server}}]})
-    (tmp_path / "kubeconfig").write_text(content, encoding="utf-8")
-    given = str(tmp_path / "kubeconfig") if by_path else content
-    answer = stub.CheckConfig(provider_pb2.CheckRequest(news=struct({"kubeconfig": given})))
+@pytest.mark.parametrize("asked", ["Create", "Read", "Update", "Delete"])
+def test_a_kubeconfig_that_leads_elsewhere(
+    api: FakeApi, stub: Any, tmp_path: Path, *, asked: str, by_path: bool
+) -> None:
+    """Nothing is asked of the cluster that is simulated, and nobody is told that it were another."""
+    configured(stub, "https://192.0.2.1", tmp_path if by_path else None)
+    request = {
+        "Create": provider_pb2.CreateRequest(type=CONFIG_MAP, properties=struct(CONFIG)),
+        "Read": provider_pb2.ReadRequest(type=CONFIG_MAP, inputs=struct(CONFIG)),
+        "Update": provider_pb2.UpdateRequest(type=CONFIG_MAP, news=struct(CONFIG)),
+        "Delete": provider_pb2.DeleteRequest(type=CONFIG_MAP, old_inputs=struct(CONFIG)),
+    }[asked]
 
-    assert sentences == [failure.reason for failure in answer.failures]
+    with pytest.raises(grpc.RpcError, match=f"cluster is unreachable: only the one at {ADDRESS} is simulated"):
+        getattr(stub, asked)(request)
+
+    assert {} == api.there
+
+
+def test_a_preview_needs_no_cluster(api: FakeApi, stub: Any) -> None:
+    """What is not there yet is foreseen as it is declared: the API server has no say."""
+    configured(stub, "https://not.there.yet")
+
+    seen = create(stub, CONFIG_MAP, CONFIG, preview=True)
+
+    assert (CONFIG, []) == (json_format.MessageToDict(seen.properties), api.dry)
+
+
+@pytest.mark.parametrize("by_path", [True, False], ids=["by its path", "by its content"])
+def test_a_kubeconfig_that_leads_here(api: FakeApi, stub: Any, tmp_path: Path, *, by_path: bool) -> None:
+    """The one of the World."""
+    configured(stub, ADDRESS, tmp_path if by_path else None)
+
+    create(stub, CONFIG_MAP, CONFIG)
+
+    assert [PATH] == list(api.there)
 
 
 def test_life_of_a_release(api: FakeApi, stub: Any) -> None:
