@@ -15,8 +15,9 @@ from mig import labels
 from mig.kubeconfig import kubeconfig
 from mig.release import RELEASES
 
-_SDK = ("provider", "admissionregistration.v1", "core.v1", "helm.v3", "meta.v1", "resource.v1")
-"""What the platform's program asks of Pulumi's SDK of Kubernetes; each part is imported when first asked for."""
+_AWS = ("ec2", "iam", "eks", "kms", "cloudwatch", "ecr", "resourcegroups")
+_KUBERNETES = ("provider", "admissionregistration.v1", "core.v1", "helm.v3", "meta.v1", "resource.v1")
+"""Parts of Pulumi's two SDKs."""
 
 _NOT_YET = {"endpoint": "https://not.there.yet", "certificate_authority": ""}
 
@@ -33,6 +34,8 @@ class Layer:
     stack: str
     program: Callable[[Given], Callable[[], None]]
     """Of what the layers below it gave."""
+    sdk: tuple[str, ...] = ()
+    """The modules of Pulumi's SDKs that the program asks for; each is imported when first asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +61,26 @@ class Wanted:
 def layers(wanted: Wanted) -> tuple[Layer, ...]:
     """From the ground up."""
     return (
-        Layer(name="cluster", stack=cluster.stack_name(wanted.cluster), program=lambda _: _cluster(wanted)),
-        Layer(name="platform", stack=platform.stack_name(wanted.cluster), program=lambda got: _platform(wanted, got)),
+        Layer(
+            name="cluster",
+            stack=cluster.stack_name(wanted.cluster),
+            program=lambda _: _cluster(wanted),
+            sdk=tuple(f"pulumi_aws.{part}" for part in _AWS),
+        ),
+        Layer(
+            name="platform",
+            stack=platform.stack_name(wanted.cluster),
+            program=lambda given: _platform(wanted, given),
+            sdk=tuple(f"pulumi_kubernetes.{part}" for part in _KUBERNETES),
+        ),
     )
 
 
-def warm() -> None:
-    """Import what the upper layers' programs need: whoever waits for the lowest has the seconds that it takes."""
-    for part in _SDK:
-        import_module(f"pulumi_kubernetes.{part}")
+def warm(*layers: Layer) -> None:
+    """Import what the programs need: whoever waits for the engine has the seconds that it takes."""
+    for layer in layers:
+        for module in layer.sdk:
+            import_module(module)
 
 
 def stack_names(name: str) -> tuple[str, ...]:

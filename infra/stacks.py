@@ -33,12 +33,8 @@ def preview(backend: Backend, name: str, program: Program, *, region: str) -> Ch
 
     Raises Failed when the program declares what cannot be.
     """
-    with (
-        _listening(Progress(phase="preview"), lambda _: None) as listener,
-        _imagined(backend, name, program, region) as stack,
-    ):
-        stack.preview(on_event=listener.hear, color="never", suppress_progress=True, **_asked(backend))
-    return listener.heard()
+    with _imagined(backend, name, program, region) as stack:
+        return _previewed(stack, **_asked(backend))
 
 
 def raise_stack(
@@ -49,19 +45,26 @@ def raise_stack(
     region: str,
     tell: Tell,
     progress: Progress = Progress(),  # noqa: B008 (a frozen value)
+    foresee: Callable[[Changes], None] | None = None,
 ) -> dict[str, Any]:
     """
     Make the stack be what the program declares, and return its outputs.
 
     What failed when it was made is deleted first: as its inputs are the same, the engine would let it be, and call it
-    made. (`up(replace=...)` would create the new one first, under a name that is taken.) Raises Failed when a resource
-    cannot be made; what was made until then stays in the state, to be destroyed.
+    made. (`up(replace=...)` would create the new one first, under a name that is taken.) Who wants to foresee is told
+    then what will be changed, and progress counts to it. Raises Failed when a resource cannot be made; what was made
+    until then stays in the state, to be destroyed.
     """
     with (
-        _made(backend, name, program, region) as stack,
+        _made(backend, name, program, region) as (stack, is_new),
         _listening(progress, tell) as listener,
     ):
-        _clear(stack, progress.phase, tell)
+        if not is_new:
+            _clear(stack, progress.phase, tell)
+        if foresee:
+            foreseen = _previewed(stack)
+            foresee(foreseen)
+            listener.progress = replace(progress, of=len(foreseen.changes))
         done = _unlocked(stack, lambda: stack.up(on_event=listener.hear, **_asked(backend), **_QUIET))
     return {output: value.value for output, value in done.outputs.items()}
 
@@ -171,6 +174,12 @@ def _unlocked(stack: automation.Stack, act: Callable[[], Result]) -> Result:
     return act()
 
 
+def _previewed(stack: automation.Stack, **asked: Any) -> Changes:  # noqa: ANN401 (as the Automation API has it)
+    with _listening(Progress(phase="preview"), lambda _: None) as listener:
+        stack.preview(on_event=listener.hear, color="never", suppress_progress=True, **asked)
+    return listener.heard()
+
+
 def _clear(stack: automation.Stack, phase: str, tell: Tell) -> None:
     """Delete what failed when it was made, and what stands on it."""
     if stuck := failed(_state(stack)):
@@ -192,15 +201,23 @@ def _imagined(backend: Backend, name: str, program: Program, region: str) -> Ite
         except automation.StackNotFoundError:
             folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="mig-preview-"))
             apart = replace(backend, url=f"file://{folder}", secrets="passphrase")
-            stack = opened.enter_context(_made(apart, name, program, region))
+            stack, _ = opened.enter_context(_made(apart, name, program, region))
         yield stack
 
 
 @contextmanager
-def _made(backend: Backend, name: str, program: Program, region: str) -> Iterator[automation.Stack]:
-    """The stack, made where it is not there."""
-    with _workspace(backend, name, region) as options:
-        yield automation.create_or_select_stack(name, project_name=backend.project, program=program, opts=options)
+def _made(backend: Backend, name: str, program: Program, region: str) -> Iterator[tuple[automation.Stack, bool]]:
+    """The stack, made where it is not there, and whether it was."""
+    with _workspace(backend, name, region) as opts:
+        try:
+            stack, is_new = (
+                automation.create_stack(name, project_name=backend.project, program=program, opts=opts),
+                True,
+            )
+        except (automation.StackAlreadyExistsError, automation.ConcurrentUpdateError):  # one that is locked is there
+            stack = automation.select_stack(name, project_name=backend.project, program=program, opts=opts)
+            is_new = False
+        yield stack, is_new
 
 
 @contextmanager

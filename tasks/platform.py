@@ -130,33 +130,43 @@ def raise_all(site: Site, upwards: Sequence[Layer]) -> Foreseen:
     given: Given = {}
     done = {}
     with ThreadPoolExecutor(1) as aside:
-        aside.submit(programs.warm)
-        for layer in upwards:
-            done[layer.name], gave = raise_layer(site, layer, given)
+        aside.submit(programs.warm, *upwards[:1])
+        for above, layer in enumerate(upwards, start=1):
+            # Not sooner: imports would take the processor from the program of this layer.
+            meanwhile = partial(aside.submit, programs.warm, *upwards[above : above + 1])
+            done[layer.name], gave = raise_layer(site, layer, given, meanwhile)
             given = {**given, **gave}
     return Foreseen(by_layer=done)
 
 
 @task(task_run_name="raise {layer.name}", cache_policy=NO_CACHE)
-def raise_layer(site: Site, layer: Layer, given: Given) -> tuple[Changes, Given]:
+def raise_layer(site: Site, layer: Layer, given: Given, meanwhile: Callable[[], object]) -> tuple[Changes, Given]:
     """
     One layer: what an interrupted engine left is put right, what is to be done is counted, then it is done.
 
-    The engine asks the rule (mig.guardrail) about each resource before it makes it. Returns what was changed, and what
-    the layer gives to those that stand on it.
+    The engine asks the rule (mig.guardrail) about each resource before it makes it; meanwhile there is time for
+    something else. Returns what was changed, and what the layer gives to those that stand on it.
     """
     from infra import stacks
     from infra.diagnosis import Progress
     from infra.guardrail import guarded
 
+    foreseen = NONE
+
+    def foresee(changes: Changes) -> None:
+        nonlocal foreseen
+        if changes != foreseen:  # the same is foreseen again while another engine is at work
+            say(f"{layer.name}: {changes}")
+        foreseen = changes
+        meanwhile()
+
     put_right(site, layer.stack)
-    program = layer.program(given)
-    foreseen = stacks.preview(state(site), layer.stack, program, region=site.region)
-    say(f"{layer.name}: {foreseen}")
-    progress = Progress(phase=layer.name, of=len(foreseen.changes), show=Bar(layer.name, f"raise {layer.name}").show)
+    progress = Progress(phase=layer.name, show=Bar(layer.name, f"raise {layer.name}").show)
     with guarded(state(site)) as judged:
-        act = partial(stacks.raise_stack, judged, layer.stack, program, region=site.region, tell=say, progress=progress)
-        return foreseen, when_free(act, layer.name)
+        raise_stack = partial(stacks.raise_stack, judged, layer.stack, layer.program(given), region=site.region)
+        act = partial(raise_stack, tell=say, progress=progress, foresee=foresee)
+        gave = when_free(act, layer.name)
+    return foreseen, gave
 
 
 def refresh_all(site: Site, upwards: Sequence[str]) -> Changes:

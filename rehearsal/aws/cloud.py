@@ -29,6 +29,9 @@ from rehearsal.aws.scaling import Ground, Machines, ScalingGroup
 from rehearsal.clock import Clock
 from rehearsal.ports import LOOPBACK
 
+_FIRST_ASKED = ("ec2", "iam", "kms", "logs", "ecr", "resource-groups", "eks")
+"""Services that are asked when a cluster is made."""
+
 _OWN_KEY = ("AKIASIMULATED0000000", "simulated")
 """By which the stage itself asks: 20 characters, as moto looks for a key."""
 
@@ -56,6 +59,7 @@ class Cloud:
         self._folder, self._clock = folder, clock
         self._clients: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self._making = threading.Lock()
         self._closed = threading.Event()
         self._server = make_server(LOOPBACK, 0, self._one_at_a_time(), threaded=True, request_handler=_Quiet)
         self._thread = threading.Thread(target=self._server.serve_forever, name="aws", daemon=True)
@@ -105,7 +109,7 @@ class Cloud:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 (boto3 has no types)
         """A boto3 client of the account, the same for everybody: clients may be shared, making one is slow."""
-        with self._lock:
+        with self._making:
             if service not in self._clients:
                 self._clients[service] = boto3.client(
                     service,
@@ -115,6 +119,11 @@ class Cloud:
                     aws_secret_access_key=_OWN_KEY[1],
                 )
             return self._clients[service]
+
+    def make_clients(self) -> None:
+        """Those of all that is asked when a cluster is made."""
+        for service in _FIRST_ASKED:
+            self.client(service)
 
     def role_of(self, namespace: str, service_account: str) -> str | None:
         """The role that pod identity gives the pods of a service account; None: they get no credentials."""

@@ -1,11 +1,11 @@
 """What outlives runs is raised from the ground up, each layer with what those below it gave."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
-from infra import stacks
+from infra import programs, stacks
 from infra.backend import Backend
 from infra.programs import Given, Layer, Wanted
 from mig.changes import Change, Changes
@@ -41,9 +41,18 @@ class Engine:
         missing = () if name in self.stacks else (Change(action="create", kind=ROLE, name="r"),)
         return Changes(changes=missing, unchanged=())
 
-    def raise_stack(self, backend: Backend, name: str, program: Callable[[], Any], **_: object) -> Given:
+    def raise_stack(
+        self,
+        backend: Backend,
+        name: str,
+        program: Callable[[], Any],
+        *,
+        foresee: Callable[[Changes], None],
+        **_: object,
+    ) -> Given:
         """It gives its own name."""
         self.unjudged += [] if backend.policy_packs else [f"raise {name}"]
+        foresee(self.preview(backend, name, program))
         if self.busy:
             raise self.busy.pop()
         self.done.append(f"raise {name} knowing {program()}")
@@ -61,6 +70,23 @@ class Engine:
     def outputs(self, _: Backend, name: str) -> Given:
         """Nothing, of one that is not there."""
         return self.stacks.get(name, {})
+
+
+class AtOnce:
+    """An executor that does at once what it is given."""
+
+    def __init__(self, workers: int) -> None:
+        assert workers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """There is nothing to wait for."""
+
+    def submit(self, act: Callable[..., object], *given: object) -> None:
+        """Done."""
+        act(*given)
 
 
 def layer(name: str) -> Layer:
@@ -189,6 +215,23 @@ def test_layers_stand_on_one_another(engine: Engine) -> None:
     assert "2 to create, 0 to update, 0 to replace, 0 to delete, 0 unchanged" == str(done.whole)
 
 
+def test_an_upper_layers_imports_are_made_while_the_one_below_is_raised(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not sooner: they would take the processor from its program."""
+    monkeypatch.setattr(programs, "warm", lambda *layers: engine.done.append(f"warm {[each.stack for each in layers]}"))
+    monkeypatch.setattr(platform, "ThreadPoolExecutor", AtOnce)
+
+    platform.raise_all(SITE, LAYERS)
+
+    assert [
+        "warm ['cluster-mig']",
+        "preview cluster-mig knowing []",
+        "warm ['platform-mig']",
+        "raise cluster-mig knowing []",
+    ] == [each for each in engine.done if "recover" not in each][:4]
+
+
 def test_a_preview_of_nothing_yet_copes(engine: Engine) -> None:
     """The upper layer is seen without what the lower one would give; nothing is raised or put right."""
     platform.foresee(SITE, LAYERS)
@@ -204,10 +247,10 @@ def test_a_preview_asks_the_rule(engine: Engine) -> None:
 
 
 def test_raising_asks_the_rule(engine: Engine) -> None:
-    """Nothing is made without it; that it is counted before is no reason to ask twice."""
+    """Nothing is made without it."""
     platform.raise_all(SITE, LAYERS)
 
-    assert ["preview cluster-mig", "preview platform-mig"] == engine.unjudged
+    assert [] == engine.unjudged
 
 
 def test_they_are_not_among_the_stacks_of_runs(engine: Engine) -> None:
@@ -217,13 +260,16 @@ def test_they_are_not_among_the_stacks_of_runs(engine: Engine) -> None:
     assert BACKEND.project not in engine.projects
 
 
-def test_another_engine_is_waited_for(engine: Engine) -> None:
-    """A stack that somebody else is at work on is raised when they are done."""
+def test_another_engine_is_waited_for(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stack that somebody else is at work on is raised when they are done; what is foreseen is said once."""
+    said: list[str] = []
+    monkeypatch.setattr(platform, "say", said.append)
     engine.busy = [Temporary("stack cluster-mig is locked by process 1 on here", delay=5)] * 2
 
     platform.raise_all(SITE, LAYERS)
 
     assert {"cluster-mig", "platform-mig"} == set(engine.stacks)
+    assert 1 == sum(line.startswith("cluster: 1 to create") for line in said)
 
 
 def test_what_stands_is_told_by_its_stacks(engine: Engine) -> None:
