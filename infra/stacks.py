@@ -209,14 +209,12 @@ def _imagined(backend: Backend, name: str, program: Program, region: str) -> Ite
 def _made(backend: Backend, name: str, program: Program, region: str) -> Iterator[tuple[automation.Stack, bool]]:
     """The stack, made where it is not there, and whether it was."""
     with _workspace(backend, name, region) as opts:
+        is_new = True
         try:
-            stack, is_new = (
-                automation.create_stack(name, project_name=backend.project, program=program, opts=opts),
-                True,
-            )
+            stack = automation.create_stack(name, project_name=backend.project, program=program, opts=opts)
         except (automation.StackAlreadyExistsError, automation.ConcurrentUpdateError):  # one that is locked is there
-            stack = automation.select_stack(name, project_name=backend.project, program=program, opts=opts)
             is_new = False
+            stack = automation.select_stack(name, project_name=backend.project, program=program, opts=opts)
         yield stack, is_new
 
 
